@@ -1,0 +1,176 @@
+"""make check-overlay: the overlay lands exactly where it says, in every accepted release.
+
+    check.py SOURCE BUILD [UPSTREAM]
+
+Both directions: every row and patch is found in each release's woven text, and every guard in a
+woven text, in memory or in a tree below BUILD, has its row.
+"""
+
+import sys
+from pathlib import Path
+
+import cscan
+import fetch
+import guards
+import patches
+from overlay import OverlayError, read_overlay, release_key
+from upstream import read_upstream
+from weave import Weave
+
+
+def check(source, build, releases, place=""):
+    """(problems, {release: Weave}) for the overlay in SOURCE; fetches the releases it lacks."""
+    problems = []
+    woven = {}
+    for release in releases:
+        version = release.version
+        fetch.provide(releases, build, place, version)
+        pristine = Path(build, "upstream", version)
+        weave = woven[version] = Weave(source, pristine, version, releases[0].version)
+        try:
+            weave.run()
+        except OverlayError as error:
+            problems += error.problems
+        problems += _landed(weave)
+        problems += _strays_in_memory(weave)
+        problems += _strays_on_disk(weave, Path(build, f"cpython-{version}"))
+    versions = [release.version for release in releases]
+    for target in read_overlay(source).values():
+        if target.guards:
+            problems += _table(target, versions, build)
+        problems += _patches(target, versions, build)
+    return list(dict.fromkeys(problems)), woven
+
+
+def _landed(weave):
+    """Each guarded function's definitions begin with the row's check, once each."""
+    problems = []
+    for name, output in weave.outputs.items():
+        rows = {function: row for (file, function), row in weave.rows.items() if file == name}
+        if not rows:
+            continue
+        text = output.data.decode("utf-8")
+        for definition in cscan.definitions(text):
+            row = rows.get(definition.name)
+            start = f"\n    if ({row.check}) return " if row else None
+            if row and not text.startswith(start, definition.brace + 1):
+                problems.append(f"{row.where}: {weave.release}: {name}:{definition.line} does not"
+                                f" begin with the guard: correct the weaver")
+    return problems
+
+
+def _strays(name, text, weave, shown):
+    problems = []
+    if "_PyLockdown_REFUSED" not in text:
+        return problems
+    found = None
+    for match in guards.GUARD.finditer(cscan.mask(text)):
+        if found is None:
+            found = cscan.definitions(text)
+        definition = cscan.enclosing(found, match.start())
+        function = definition.name if definition else "no function"
+        if (name, function) not in weave.rows:
+            line = text.count("\n", 0, match.start()) + 1
+            problems.append(f"{shown}:{line}: {function}: {weave.release}: a guard without a row:"
+                            f" give it one in {name}.guards, or remove the guard")
+    return problems
+
+
+def _strays_in_memory(weave):
+    problems = []
+    for name, output in weave.outputs.items():
+        if name.endswith((".c", ".h")):
+            problems += _strays(name, output.data.decode("utf-8"), weave, name)
+    return problems
+
+
+def _strays_on_disk(weave, tree):
+    problems = []
+    for path in sorted([*tree.rglob("*.c"), *tree.rglob("*.h")]):
+        data = path.read_bytes()
+        if b"_PyLockdown_REFUSED" in data:
+            name = path.relative_to(tree).as_posix()
+            # What the tree has and the overlay made alike has been looked at in memory.
+            if name not in weave.outputs or weave.outputs[name].data != data:
+                problems += _strays(name, data.decode("utf-8", "replace"), weave, path)
+    return problems
+
+
+def _table(target, versions, build):
+    """The order of a table's rows, and whether their bounds are needed and true."""
+    problems = []
+    rows = guards.parse_table(target.guards, [])
+    for before, after in zip(rows, rows[1:]):
+        if (before.right, before.function) > (after.right, after.function):
+            problems.append(f"{after.where}: belongs above {before.function}: sort the rows by"
+                            f" right and function")
+    for row in rows:
+        if row.since is None and row.until is None:
+            continue
+        outside = [version for version in versions if not row.serves(version)]
+        if not outside:
+            problems.append(f"{row.where}: no accepted release needs the bound: remove it")
+        for version in outside:
+            if row.function in _functions(target.name, Path(build, "upstream", version)):
+                problems.append(f"{row.where}: {version}: has this function too, and the bound"
+                                f" leaves it unguarded: correct the bound")
+    return problems
+
+
+def _functions(name, pristine):
+    names = set()
+    for path in (pristine / name, pristine / guards.clinic_header(name)):
+        if path.exists():
+            names.update(d.name for d in cscan.definitions(path.read_text(encoding="utf-8")))
+    return names
+
+
+def _patches(target, versions, build):
+    """Whether each variant of a patch is needed by an accepted release."""
+    problems = []
+    used = {version: target.patch_for(version) for version in versions}
+    plain = target.patches.get(None)
+    for bound, item in target.patches.items():
+        serves = [version for version in versions if used[version] is item]
+        if not serves:
+            problems.append(f"{item.name}:1: no accepted release needs it: remove it")
+        elif bound and plain and all(_same(plain, item, target.name, version, build)
+                                     for version in serves):
+            problems.append(f"{item.name}:1: {plain.name} does the same in"
+                            f" {', '.join(serves)}: remove it")
+    return problems
+
+
+def _same(plain, item, name, version, build):
+    text = Path(build, "upstream", version, name).read_bytes().decode("utf-8")
+    results = []
+    for patch in (plain, item):
+        wrong = []
+        hunks = patches.parse_patch(patch, wrong)
+        results.append(patches.apply_patch(patch, hunks, text, name, version, wrong))
+        if wrong:
+            return False
+    return results[0] == results[1]
+
+
+def main(arguments):
+    source, build = arguments[:2]
+    place = arguments[2] if len(arguments) > 2 else ""
+    try:
+        releases = read_upstream(Path(source, "UPSTREAM"))
+        problems, woven = check(source, build, releases, place)
+    except OverlayError as error:
+        problems, woven = error.problems, {}
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    for version in sorted(woven, key=release_key):
+        weave = woven[version]
+        rows = len({(row.table, row.line) for row in weave.rows.values()})
+        print(f"{version}: {weave.tables} tables, {rows} rows, {weave.patches} patches,"
+              f" {weave.hunks} hunks")
+    print(f"check-overlay: {len(problems)} problems" if problems else "check-overlay: passed")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The overlay's own tests, on made-up trees and a server on the loopback interface."""
