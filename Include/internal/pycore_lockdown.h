@@ -1,0 +1,128 @@
+/* Lockdown: the inline check that every guard is, and the functions that answer for rights which hang on arguments. */
+
+#ifndef Py_INTERNAL_LOCKDOWN_H
+#define Py_INTERNAL_LOCKDOWN_H
+
+#include <stdint.h>
+
+#include "cpython/lockdown.h"       // Py_LOCKDOWN_FS_READ
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The cold half of a guard.  True, with a LockdownPermissionError set, if one
+   of `rights` is refused here; `function` is the C function that asks. */
+PyAPI_FUNC(int) _PyLockdown_Refuse(uint32_t rights, const char *function);
+
+/* True if one of `rights` is refused here; sets no exception. */
+PyAPI_FUNC(int) _PyLockdown_IsRefused(uint32_t rights);
+
+/* All that is refused here: the process's word and the interpreter's. */
+PyAPI_FUNC(uint32_t) _PyLockdown_Refusals(void);
+
+#if defined(Py_BUILD_CORE) && !defined(Py_LIMITED_API)
+
+#include "pycore_runtime.h"       // _PyRuntime
+
+static inline uint32_t
+_PyLockdown_RefusedAnywhere(void)
+{
+    return _Py_atomic_load_uint32_relaxed(&_PyRuntime.lockdown.refused_anywhere);
+}
+
+/* lockdown.c */
+extern PyStatus _PyLockdown_InitInterp(PyInterpreterState *interp);
+extern void _PyLockdown_FiniInterp(PyInterpreterState *interp);
+extern PyObject *_PyLockdown_NewEnviron(void);
+extern int _PyLockdown_IsSafeModule(PyObject *name);
+extern PyObject *_PyLockdown_SafeModules(void);
+extern PyObject *_PyLockdown_UpstreamText(void);
+
+/* lockdown_errors.c */
+extern PyStatus _PyLockdown_InitErrors(PyInterpreterState *interp);
+extern void _PyLockdown_FiniErrors(PyInterpreterState *interp);
+extern void _PyLockdown_RaiseRefusal(PyInterpreterState *interp,
+                                     const char *right, const char *operation);
+extern int _PyLockdown_RefuseImport(PyObject *name);
+
+/* frozen_safe.c, which Programs/freeze_safe.py makes */
+extern int _PyImport_FindFrozenSafe(const char *name, struct _frozen *found);
+
+/* lockdown_address.c */
+extern PyStatus _PyLockdown_InitKeys(void);
+
+/* lockdown_start.c */
+extern PyStatus _PyLockdown_ReadRequest(const PyConfig *config);
+extern int _PyLockdown_UseSafeFrozen(void);
+extern int _PyLockdown_ArmProgram(void);
+extern int _PyLockdown_EnterProgram(void);
+extern int _PyLockdown_EnterArmedProgram(void);
+extern PyObject *_PyLockdown_WhyNotPackage(PyObject *name);
+
+#else  /* an extension module that sees the public API only */
+
+static inline uint32_t
+_PyLockdown_RefusedAnywhere(void)
+{
+    return ~(uint32_t)0;
+}
+
+#endif
+
+/* The guard.  One relaxed load and one branch while nothing is locked. */
+#define _PyLockdown_REFUSED(RIGHT) \
+    (_PyLockdown_RefusedAnywhere() != 0 \
+     && _PyLockdown_Refuse(Py_LOCKDOWN_##RIGHT, __func__))
+
+/* The guard of a right that hangs on arguments: NAME(arguments) of the
+   functions below says which rights this call needs. */
+#define _PyLockdown_REFUSED_FOR(CALL) \
+    (_PyLockdown_RefusedAnywhere() != 0 \
+     && _PyLockdown_Refuse(_PyLockdown_right_##CALL, __func__))
+
+/* For what is hidden rather than refused: sets no exception. */
+#define _PyLockdown_HIDES(RIGHT) \
+    (_PyLockdown_RefusedAnywhere() != 0 \
+     && _PyLockdown_IsRefused(Py_LOCKDOWN_##RIGHT))
+
+/* lockdown_rights.c: each returns the rights that one call needs, 0 for none.
+   In the order of that file. */
+// operating system
+/* @both(FD,ENV) and @either(FD,PROC): the same for every call. */
+#define _PyLockdown_right_both(ONE, OTHER) \
+    (Py_LOCKDOWN_##ONE | Py_LOCKDOWN_##OTHER)
+#define _PyLockdown_right_either(ONE, OTHER) \
+    _PyLockdown_Either(Py_LOCKDOWN_##ONE | Py_LOCKDOWN_##OTHER)
+PyAPI_FUNC(uint32_t) _PyLockdown_Either(uint32_t rights);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_open_flags(int flags);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_process_seen(long long pid);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_clock(long long clock);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_clock_args(PyObject *args);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_fcntl(int command, PyObject *arg);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_ioctl(unsigned int command);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_mmap_new(PyObject *args,
+                                                PyObject *kwargs);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_kqueue_changes(PyObject *changelist);
+// files, sockets, imports
+PyAPI_FUNC(uint32_t) _PyLockdown_right_open(PyObject *file, const char *mode,
+                                          PyObject *opener);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_database(const char *flags);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_certificates(PyObject *file,
+                                                    PyObject *folder);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_socket(PyObject *fileno);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_sendmsg(PyObject *args);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_setsockopt(PyObject *args);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_code_replace(PyCodeObject *code,
+                                                    PyObject *const *args,
+                                                    Py_ssize_t nargs,
+                                                    PyObject *kwnames);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_stack_trampoline(void);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_setlocale(const char *locale);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_builtin(PyObject *name);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_frozen_data(PyObject *data);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* !Py_INTERNAL_LOCKDOWN_H */

@@ -1,0 +1,55 @@
+/* Lockdown: its state in the runtime and in each interpreter. */
+
+#ifndef Py_INTERNAL_LOCKDOWN_STATE_H
+#define Py_INTERNAL_LOCKDOWN_STATE_H
+
+#ifndef Py_BUILD_CORE
+#  error "this header requires Py_BUILD_CORE define"
+#endif
+
+#include <stdint.h>
+
+/* Kept in _PyRuntime.  The words only ever gain bits. */
+struct _lockdown_runtime_state {
+    /* The union of all words of this process, and the only thing that a guard
+       reads while nothing is locked. */
+    uint32_t refused_anywhere;
+    /* The process's word: what every interpreter is refused. */
+    uint32_t refused;
+
+    /* The kernel ring's level. */
+    int kernel;
+
+    /* The keys below are drawn once, before the first object is hashed. */
+    int has_keys;
+    /* The process was started to be locked, so hashes tell nothing at all. */
+    int born_locked;
+    /* Added to an address before it is hashed; odd if born locked. */
+    uintptr_t hash_secret;
+    /* The key of the hash of a process born to be locked. */
+    uint64_t hash_key;
+    /* The key of the cipher under which addresses are shown. */
+    uint32_t address_key[4];
+
+    /* What the command line and the environment ask for. */
+    struct {
+        int wanted;       /* lock before the program runs */
+        int armed;        /* the next code object to be run is the program */
+        int entered;      /* done */
+        uint32_t keep;
+    } start;
+};
+
+/* Kept in each PyInterpreterState. */
+struct _lockdown_interp_state {
+    /* The interpreter's word: what it is refused beyond the process's. */
+    uint32_t refused;
+    /* LockdownError and its two subclasses. */
+    PyObject *error;
+    PyObject *permission_error;
+    PyObject *import_error;
+    /* A list of the dicts that hold the environment, to be emptied. */
+    PyObject *environs;
+};
+
+#endif /* !Py_INTERNAL_LOCKDOWN_STATE_H */

@@ -1,0 +1,123 @@
+/* Lockdown: how addresses are shown, and the hash that objects have by default.
+
+   Shown addresses go through a block cipher, Speck, of the width of a pointer
+   (Beaulieu et al., "The Simon and Speck Families of Lightweight Block
+   Ciphers", 2013): a keyed bijection, so that shown addresses stay unique and
+   tell neither the address nor the distance of two.  An affine map would tell
+   the distances. */
+
+#include "Python.h"
+#include "pycore_initconfig.h"    // _PyStatus_OK()
+#include "pycore_lockdown.h"
+#include "pycore_pyhash.h"        // _Py_KeyedHash()
+#include "pycore_pylifecycle.h"   // _PyOS_URandomNonblock()
+#include "pycore_runtime.h"       // _PyRuntime
+
+#if SIZEOF_VOID_P == 8
+typedef uint32_t half_t;
+#  define HALF_BITS 32
+#  define ROUNDS 27
+#  define ROTATE_X 8
+#  define ROTATE_Y 3
+#elif SIZEOF_VOID_P == 4
+typedef uint16_t half_t;
+#  define HALF_BITS 16
+#  define ROUNDS 22
+#  define ROTATE_X 7
+#  define ROTATE_Y 2
+#else
+#  error "no cipher for pointers of this size"
+#endif
+
+#define BORN_LOCKED ((uintptr_t)1)
+#define ALIGNMENT_BITS ((uintptr_t)sizeof(void *) - 1)
+
+#define ROR(x, n) ((half_t)(((x) >> (n)) | ((x) << (HALF_BITS - (n)))))
+#define ROL(x, n) ((half_t)(((x) << (n)) | ((x) >> (HALF_BITS - (n)))))
+
+static inline void
+speck_round(half_t *x, half_t *y, half_t key)
+{
+    *x = (half_t)(ROR(*x, ROTATE_X) + *y) ^ key;
+    *y = ROL(*y, ROTATE_Y) ^ *x;
+}
+
+/* The round keys are made on the way: they cost one more round each. */
+static uintptr_t
+speck_encrypt(const uint32_t key[4], uintptr_t block)
+{
+    half_t x = (half_t)(block >> HALF_BITS), y = (half_t)block;
+    half_t round_key = (half_t)key[0];
+    half_t schedule[3] = {(half_t)key[1], (half_t)key[2], (half_t)key[3]};
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        speck_round(&x, &y, round_key);
+        speck_round(&schedule[i % 3], &round_key, (half_t)i);
+    }
+    return ((uintptr_t)x << HALF_BITS) | y;
+}
+
+uintptr_t
+_PyLockdown_ShownAddress(const void *address)
+{
+    if (_PyLockdown_Refusals() == 0) {
+        return (uintptr_t)address;
+    }
+    return speck_encrypt(_PyRuntime.lockdown.address_key, (uintptr_t)address);
+}
+
+PyObject *
+_PyLockdown_ShowAddress(const void *address)
+{
+    return PyLong_FromVoidPtr((void *)_PyLockdown_ShownAddress(address));
+}
+
+/* In a process born to be locked the default hash tells nothing.  Apart from
+   the usual one, which so needs no frame on the stack. */
+Py_NO_INLINE static Py_hash_t
+hash_secretly(PyObject *obj)
+{
+    Py_hash_t hash = (Py_hash_t)_Py_KeyedHash(_PyRuntime.lockdown.hash_key,
+                                              &obj, sizeof(obj));
+    return hash == -1 ? -2 : hash;
+}
+
+/* The hash that objects have by default.  Neighbours stay neighbours, for the
+   caches' sake, unless the process was born to be locked: the secret is odd
+   then, which spares this function a second load.  Otherwise its low bits are
+   those of every object's address, zeros, so the hash cannot be -1. */
+Py_hash_t
+PyObject_GenericHash(PyObject *obj)
+{
+    uintptr_t secret = _PyRuntime.lockdown.hash_secret;
+    assert(_PyRuntime.lockdown.has_keys);
+    if (secret & BORN_LOCKED) {
+        return hash_secretly(obj);
+    }
+    return _Py_HashPointerRaw((void *)((uintptr_t)obj + secret));
+}
+
+/* A runtime that is initialized again keeps its keys: objects that outlive
+   the first one keep their hashes.  Needs a thread state, because the system
+   may have to be asked by way of a file. */
+PyStatus
+_PyLockdown_InitKeys(void)
+{
+    struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    if (state->has_keys) {
+        return _PyStatus_OK();
+    }
+    struct {
+        uintptr_t hash_secret;
+        uint64_t hash_key;
+        uint32_t address_key[4];
+    } keys;
+    if (_PyOS_URandomNonblock(&keys, sizeof(keys)) < 0) {
+        return _PyStatus_ERR("failed to get random numbers for lockdown");
+    }
+    state->hash_secret = (keys.hash_secret & ~ALIGNMENT_BITS)
+                         | (state->born_locked ? BORN_LOCKED : 0);
+    state->hash_key = keys.hash_key;
+    memcpy(state->address_key, keys.address_key, sizeof(keys.address_key));
+    state->has_keys = 1;
+    return _PyStatus_OK();
+}

@@ -1,0 +1,177 @@
+/* Lockdown: processes that are started to be locked, by -X lockdown or
+   PYTHONLOCKDOWN: what is asked for, and the lock before the program runs. */
+
+#include "Python.h"
+#include "pycore_initconfig.h"    // _PyStatus_OK()
+#include "pycore_interp.h"        // PyInterpreterState.lockdown
+#include "pycore_lockdown.h"
+#include "pycore_pystate.h"       // _PyInterpreterState_GET()
+#include "pycore_runtime.h"       // _PyRuntime
+
+#define LONGEST_WORD 16
+
+/* One value: "", "1", "later" or words with commas.  Returns a wrong word's
+   place, NULL if all is well. */
+static const wchar_t *
+read_value(const wchar_t *value, uint32_t *keep, int *wanted)
+{
+    *keep = 0;
+    *wanted = 1;
+    if (value[0] == L'\0' || wcscmp(value, L"1") == 0) {
+        return NULL;
+    }
+    if (wcscmp(value, L"later") == 0) {
+        *wanted = 0;
+        return NULL;
+    }
+    for (;;) {
+        char word[LONGEST_WORD + 1];
+        size_t length = wcscspn(value, L",");
+        size_t i;
+        for (i = 0; i < length && i < LONGEST_WORD && value[i] < 128; i++) {
+            word[i] = (char)value[i];
+        }
+        word[i] = '\0';
+        uint32_t right = i == length ? PyLockdown_RightFromName(word) : 0;
+        if (right == 0) {
+            return value;
+        }
+        *keep |= right;
+        value += length;
+        if (*value == L'\0') {
+            return NULL;
+        }
+        value++;  // the comma
+    }
+}
+
+static PyStatus
+wrong_word(const char *source, const wchar_t *word)
+{
+    fprintf(stderr, "%s: '", source);
+    for (size_t i = 0; i < LONGEST_WORD * 2 && word[i] && word[i] != L','; i++) {
+        fputc(word[i] >= L' ' && word[i] < 127 ? (int)word[i] : '?', stderr);
+    }
+    fputs("' is not a right; give 'later', nothing, or some of", stderr);
+    for (uint32_t right = 1; right < Py_LOCKDOWN_ALL; right <<= 1) {
+        fprintf(stderr, "%s%s", right > 1 ? "," : " ", PyLockdown_RightName(right));
+    }
+    fputc('\n', stderr);
+    return _PyStatus_EXIT(2);
+}
+
+/* Each source may only take away: what one refuses, another cannot keep. */
+static PyStatus
+add_request(const char *source, const wchar_t *value)
+{
+    struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    uint32_t keep;
+    int wanted;
+    const wchar_t *wrong = read_value(value, &keep, &wanted);
+    if (wrong != NULL) {
+        return wrong_word(source, wrong);
+    }
+    state->born_locked = 1;
+    if (wanted) {
+        state->start.keep = state->start.wanted ? state->start.keep & keep : keep;
+        state->start.wanted = 1;
+    }
+    return _PyStatus_OK();
+}
+
+/* The variable counts under -E and -I as well: who starts a process may lock
+   it, whatever the command line says. */
+PyStatus
+_PyLockdown_ReadRequest(const PyConfig *config)
+{
+    static const wchar_t option[] = L"lockdown";
+    size_t length = Py_ARRAY_LENGTH(option) - 1;
+    for (Py_ssize_t i = 0; i < config->xoptions.length; i++) {
+        const wchar_t *given = config->xoptions.items[i];
+        if (wcsncmp(given, option, length) != 0
+            || (given[length] != L'\0' && given[length] != L'='))
+        {
+            continue;
+        }
+        PyStatus status = add_request(
+            "-X lockdown", given[length] ? given + length + 1 : L"");
+        if (_PyStatus_EXCEPTION(status)) {
+            return status;
+        }
+    }
+    const char *variable = getenv("PYTHONLOCKDOWN");
+    if (variable == NULL || variable[0] == '\0') {
+        return _PyStatus_OK();
+    }
+    // Widened byte by byte: a right's word is ASCII.
+    size_t size = strlen(variable) + 1;
+    wchar_t *value = PyMem_RawMalloc(size * sizeof(wchar_t));
+    if (value == NULL) {
+        return _PyStatus_NO_MEMORY();
+    }
+    for (size_t i = 0; i < size; i++) {
+        value[i] = (unsigned char)variable[i];
+    }
+    PyStatus status = add_request("PYTHONLOCKDOWN", value);
+    PyMem_RawFree(value);
+    return status;
+}
+
+/* Is the table of safe modules inside the binary to be used? */
+int
+_PyLockdown_UseSafeFrozen(void)
+{
+    return _PyRuntime.lockdown.born_locked || _PyLockdown_HIDES(IMPORT);
+}
+
+/* From now on the next code object that pythonrun.c runs is the program.
+   True if it is to be run locked. */
+int
+_PyLockdown_ArmProgram(void)
+{
+    _PyRuntime.lockdown.start.armed = _PyRuntime.lockdown.start.wanted;
+    return _PyRuntime.lockdown.start.wanted || _PyLockdown_HIDES(IMPORT);
+}
+
+/* The program has been read: lock, if that was asked for and is not done. */
+int
+_PyLockdown_EnterProgram(void)
+{
+    struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    if (!state->start.wanted || state->start.entered
+        || !_Py_IsMainInterpreter(_PyInterpreterState_GET()))
+    {
+        return 0;
+    }
+    // A program that was started by code which locked already has less.
+    uint32_t keep = state->start.keep & ~_PyLockdown_Refusals();
+    if (PyLockdown_Enter(keep, Py_LOCKDOWN_KERNEL_TRY) < 0) {
+        return -1;
+    }
+    state->start.entered = 1;
+    state->start.armed = 0;
+    return 0;
+}
+
+int
+_PyLockdown_EnterArmedProgram(void)
+{
+    return _PyRuntime.lockdown.start.armed ? _PyLockdown_EnterProgram() : 0;
+}
+
+/* runpy imports the packages above a module before it reads the module.  Their
+   code would run unlocked, so only those of the safe library may be imported:
+   returns why this one may not, as a str, or None. */
+PyObject *
+_PyLockdown_WhyNotPackage(PyObject *name)
+{
+    const struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    if (!state->start.wanted || state->start.entered
+        || _PyLockdown_IsSafeModule(name))
+    {
+        Py_RETURN_NONE;
+    }
+    return PyUnicode_FromFormat(
+        "the package %R would run before the lock; -X lockdown runs single "
+        "modules, folders and zip files", name);
+}
