@@ -1,0 +1,76 @@
+"""Runs a scenario in a fresh process and gathers what it reported.
+
+Lockdown is one-way, so a test cannot lock the process it runs in. Many refusals may share one
+locked process: a refusal changes nothing, so the next one finds the process as the first one did.
+"""
+
+import collections
+import json
+import os
+import subprocess
+import sys
+from test import support
+
+with open(os.path.join(os.path.dirname(__file__), "child.py"), encoding="utf-8") as file:
+    CHILD = file.read()
+
+Outcome = collections.namedtuple("Outcome", "returncode out err reports facts")
+
+
+def environment(**extra):
+    """The environment of the children: ours without the interpreter's own variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    # A child whose output must be read as text on every machine.
+    kept.update(extra)
+    return kept
+
+
+def run(*args, env=None, cwd=None, stdin="", expect=0, timeout=support.SHORT_TIMEOUT, **kwargs):
+    """Run ./python with these arguments and read its reports; expect=None accepts any exit code.
+
+    Reports are the lines that child.report() wrote, in order; facts are all of them in one dict.
+    """
+    process = subprocess.run([sys.executable, *args], input=stdin.encode(), cwd=cwd,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=environment() if env is None else env, timeout=timeout, **kwargs)
+    out = process.stdout.decode("utf-8", "backslashreplace")
+    err = process.stderr.decode("utf-8", "backslashreplace")
+    reports = [json.loads(line[1:]) for line in out.splitlines() if line.startswith("@")]
+    facts = {name: value for report in reports for name, value in report.items()}
+    if expect is not None and process.returncode != expect:
+        raise AssertionError(f"exit code {process.returncode} instead of {expect}\n"
+                             f"arguments: {args!r}\nstdout:\n{out}\nstderr:\n{err}")
+    return Outcome(process.returncode, out, err, reports, facts)
+
+
+def text(source):
+    """Source as it is written inside a test: a bar ends the indentation of each line."""
+    lines = source.splitlines()
+    if any(line.lstrip().startswith("|") for line in lines):
+        lines = [line.partition("|")[2] for line in lines]
+    return "\n".join(lines) + "\n"
+
+
+def scenario(source, *args, options=("-I",), **kwargs):
+    """Run source with child.py's helpers in front of it; args are its sys.argv[1:]."""
+    return run(*options, "-c", CHILD + text(source), *args, **kwargs)
+
+
+def died(outcome):
+    """Whether the process ended by a signal or a fatal error: never allowed, whatever was tried."""
+    return outcome.returncode < 0 or "Fatal Python error" in outcome.err
+
+
+class Counts:
+    """Counts of what a test saw, shown so that a table emptied by mistake is noticed."""
+
+    def __init__(self):
+        self.counter = collections.Counter()
+
+    def add(self, what, number=1):
+        self.counter[what] += number
+
+    def show(self, title):
+        text = ", ".join(f"{number} {what}" for what, number in self.counter.items())
+        if support.verbose:
+            print(f"{title}: {text}", flush=True)
