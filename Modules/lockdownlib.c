@@ -124,7 +124,8 @@ lockdownlib_lockdown(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwar
 {
     static char *keywords[] = {"keep", "kernel", NULL};
     PyObject *keep = NULL, *kernel = NULL;
-    uint32_t rights = Py_LOCKDOWN_FD;
+    // A second call without keep gives nothing back: fd, if it is there still.
+    uint32_t rights = Py_LOCKDOWN_FD & ~PyLockdown_GetRefused();
     int mode = Py_LOCKDOWN_KERNEL_OFF;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OO:lockdown", keywords,
                                      &keep, &kernel)

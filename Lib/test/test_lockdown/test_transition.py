@@ -61,6 +61,7 @@ class CallTest(unittest.TestCase):
             |report(first=list(lockdownlib.status().keep))
             |lockdownlib.lockdown(keep=())
             |lockdownlib.lockdown(keep=())
+            |lockdownlib.lockdown()
             |report(second=list(lockdownlib.status().keep), state=state())
             """).facts
         self.assertEqual(facts, {"first": ["fd"], "second": [], "state": "locked"})
@@ -68,8 +69,8 @@ class CallTest(unittest.TestCase):
     def test_a_right_is_not_given_back(self):
         facts = scenario("""
             |lockdownlib.lockdown(keep=("net",))
-            |report(fd=attempt(lockdownlib.lockdown), all=attempt(lockdownlib.lockdown,
-            |                                                     keep=lockdownlib.RIGHTS))
+            |report(fd=attempt(lockdownlib.lockdown, keep=("fd",)),
+            |       all=attempt(lockdownlib.lockdown, keep=lockdownlib.RIGHTS))
             |report(keep=list(lockdownlib.status().keep), state=state())
             |lockdownlib.lockdown(keep=())
             |report(net=attempt(lockdownlib.lockdown, keep=("net",)), then=state())
