@@ -484,10 +484,18 @@ P("io.open number", "fd&fs.read", lambda s: open(s.fd, "rb", closefd=False).read
   returned(lambda s, seen: TEXT), Scratch.open, operation="io.open")
 P("io.FileIO number", "fd&fs.read", lambda s: io.FileIO(s.fd, closefd=False).read(),
   returned(lambda s, seen: TEXT), Scratch.open)
+# An opener may answer with any number.
+P("io.open opener", "fd&fs.read",
+  lambda s: open("no such name", "rb", opener=lambda path, flags: s.fd).read(),
+  returned(lambda s, seen: TEXT), Scratch.open, operation="io.open")
+P("io.FileIO opener", "fd&fs.read",
+  lambda s: io.FileIO("no such name", opener=lambda path, flags: s.fd).read(),
+  returned(lambda s, seen: TEXT), Scratch.open)
 P("os.device_encoding", "fd&env", lambda s: os.device_encoding(s.slave),
   value(lambda text: text != "None"), pty)
 P("os.dup", "fd&ipc", lambda s: os.dup(s.fd) and True, changed("fds"), Scratch.open)
 P("os.dup2", "fd&ipc", lambda s: os.dup2(s.fd, 200) and True, changed("fds"), Scratch.open)
+P("socket.dup", "fd&ipc", lambda s: socket.dup(s.fd) and True, changed("fds"), Scratch.open)
 P("os.pipe", "ipc", lambda s: os.pipe() and True, changed("fds"))
 P("os.pipe2", "ipc", lambda s: os.pipe2(0) and True, changed("fds"))
 P("os.fdatasync", "fd&fs.write", lambda s: os.fdatasync(s.fd), succeeded, Scratch.open)
