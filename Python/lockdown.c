@@ -365,6 +365,15 @@ _PyLockdown_InitInterp(PyInterpreterState *interp)
     return _PyLockdown_InitErrors(interp);
 }
 
+/* Refuse an interpreter, which is the current one, what its creator is refused. */
+void
+_PyLockdown_Inherit(PyInterpreterState *interp, PyInterpreterState *creator)
+{
+    add_bits(&interp->lockdown.refused,
+             _Py_atomic_load_uint32(&creator->lockdown.refused));
+    scrub(interp);
+}
+
 /* The words stay: what still runs is refused as before. */
 void
 _PyLockdown_FiniInterp(PyInterpreterState *interp)

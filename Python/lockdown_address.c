@@ -30,7 +30,10 @@ typedef uint16_t half_t;
 #endif
 
 #define BORN_LOCKED ((uintptr_t)1)
-#define ALIGNMENT_BITS ((uintptr_t)sizeof(void *) - 1)
+/* What an address says of the place within a pool of the allocator, which is
+   the same in every process anyway, stays as it is.  Sets and dicts are quicker
+   for it: the objects of a small one lie at the start of its table. */
+#define POOL_MASK ((uintptr_t)0x3fff)
 
 #define ROR(x, n) ((half_t)(((x) >> (n)) | ((x) << (HALF_BITS - (n)))))
 #define ROL(x, n) ((half_t)(((x) << (n)) | ((x) >> (HALF_BITS - (n)))))
@@ -83,7 +86,7 @@ hash_secretly(PyObject *obj)
 
 /* The hash that objects have by default.  Neighbours stay neighbours, for the
    caches' sake, unless the process was born to be locked: the secret is odd
-   then, which spares this function a second load.  Otherwise its low bits are
+   then, which spares this function a second load.  Otherwise the lowest bits are
    those of every object's address, zeros, so the hash cannot be -1. */
 Py_hash_t
 PyObject_GenericHash(PyObject *obj)
@@ -114,7 +117,7 @@ _PyLockdown_InitKeys(void)
     if (_PyOS_URandomNonblock(&keys, sizeof(keys)) < 0) {
         return _PyStatus_ERR("failed to get random numbers for lockdown");
     }
-    state->hash_secret = (keys.hash_secret & ~ALIGNMENT_BITS)
+    state->hash_secret = (keys.hash_secret & ~POOL_MASK)
                          | (state->born_locked ? BORN_LOCKED : 0);
     state->hash_key = keys.hash_key;
     memcpy(state->address_key, keys.address_key, sizeof(keys.address_key));

@@ -34,6 +34,8 @@ _PyLockdown_RefusedAnywhere(void)
 /* lockdown.c */
 extern PyStatus _PyLockdown_InitInterp(PyInterpreterState *interp);
 extern void _PyLockdown_FiniInterp(PyInterpreterState *interp);
+extern void _PyLockdown_Inherit(PyInterpreterState *interp,
+                                PyInterpreterState *creator);
 extern PyObject *_PyLockdown_NewEnviron(void);
 extern int _PyLockdown_IsSafeModule(PyObject *name);
 extern PyObject *_PyLockdown_SafeModules(void);
