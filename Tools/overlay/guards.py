@@ -90,6 +90,12 @@ def clinic_header(name):
     return f"{folder}/clinic/{base}.h"
 
 
+def source_name(name):
+    """The file whose table holds the rows for NAME, which may be what Argument Clinic made."""
+    folder, clinic_folder, base = name.rpartition("clinic/")
+    return folder + base[:-len(".h")] if clinic_folder else name
+
+
 def apply_rows(rows, name, texts, release, problems):
     """Put the checks of ROWS into TEXTS (file name -> text) in place.
 

@@ -42,6 +42,7 @@ class Weave:
         self.known = known or {}        # name -> Output that stands in the tree already
         self.outputs = {}               # name -> Output
         self.rows = {}                  # (file, C function) -> Row
+        self.failed = set()    # files that problems kept from being made
         self.tables = 0
         self.patches = 0
         self.hunks = 0
@@ -135,6 +136,7 @@ class Weave:
             if header and texts[header].encode() == (self.pristine / header).read_bytes():
                 del texts[header]
         if len(self.problems) > count:
+            self.failed.add(name)
             return
         also = header if header in texts else None
         operations = {f: [operation, row.where] for f, (operation, row) in made.items()}

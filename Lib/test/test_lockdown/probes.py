@@ -467,6 +467,13 @@ P("os.stat fd", "fs.read", lambda s: os.stat(s.fd).st_ino,
 P("os.isatty", "fd", lambda s: os.isatty(s.slave), returned(lambda s, seen: True), pty)
 P("os.fsync", "fd", lambda s: os.fsync(s.fd), succeeded, Scratch.open)
 P("os.ftruncate", "fd", lambda s: os.ftruncate(s.fd, 3), size("file", 3), Scratch.open)
+def pending(s):
+    """A listener on the loopback with one client that waits to be accepted."""
+    s.listener = socket.create_server((LOOPBACK, 0))
+    s.client = socket.create_connection(s.listener.getsockname())
+
+
+P("socket.socket.accept", "fd", lambda s: s.listener._accept()[0] > 2, changed("fds"), pending)
 P("os.sendfile", "fd", lambda s: os.sendfile(s.out, s.fd, 0, 10), returned(lambda s, seen: 10),
   lambda s: (s.open(), setattr(s, "pair", socket.socketpair()),
              setattr(s, "out", s.pair[0].fileno())))

@@ -295,7 +295,7 @@ class LaterTest(Folder):
 class ReplTest(Folder):
     """The prompt in a terminal, as a person meets it."""
 
-    def session(self, *options, lines, env=None):
+    def session(self, *options, lines, env=None, after_lock=()):
         master, slave = os.openpty()
         extra = {"TERM": "dumb", "PYTHON_BASIC_REPL": "1", **(env or {})}
         process = subprocess.Popen([sys.executable, *options], stdin=slave, stdout=slave,
@@ -314,6 +314,10 @@ class ReplTest(Folder):
             if not data:
                 break
             seen += data
+            if after_lock and b"locked now" in seen:
+                # Not before: the editor would read them ahead, and keep them.
+                os.write(master, "".join(line + "\n" for line in after_lock).encode())
+                after_lock = ()
         os.close(master)
         # Colours cannot be turned off when locked: that is asked for in the environment.
         text = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode("utf-8", "replace"))
@@ -344,6 +348,17 @@ class ReplTest(Folder):
         code, seen = self.session("-X", "lockdown", lines=self.LINES,
                                   env={"TERM": "xterm", "PYTHON_BASIC_REPL": ""})
         self.assertIn("LockdownPermissionError", seen)
+        self.assertEqual(code, 5)
+
+    def test_locked_at_the_prompt_of_a_full_terminal(self):
+        # The editor can no longer set up the terminal: the plain prompt goes on.
+        code, seen = self.session(
+            lines=["import lockdownlib; lockdownlib.lockdown(keep=()); print('locked', 'now')"],
+            after_lock=["print('sum', 20 + 22)", "open('/etc/passwd')", "raise SystemExit(5)"],
+            env={"TERM": "xterm", "PYTHON_BASIC_REPL": ""})
+        self.assertIn("sum 42", seen)
+        self.assertIn("LockdownPermissionError: lockdown is enabled: io.open", seen)
+        self.assertNotIn("os.write", seen)
         self.assertEqual(code, 5)
 
     def test_variable_isolated(self):

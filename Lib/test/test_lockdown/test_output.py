@@ -220,6 +220,22 @@ class OutputTest(unittest.TestCase):
         self.assertTrue(outcome.err.splitlines()[-1].startswith(
             "lockdownlib.LockdownPermissionError: lockdown is enabled: os.listdir"), outcome.err)
 
+    def test_logging_of_a_process_id_and_of_a_wrong_record(self):
+        # Neither ends the program: the id is not told, and the error is printed as ever.
+        for options in [("-I",), ("-I", "-X", "lockdown")]:
+            with self.subTest(options=options):
+                outcome = fresh.run(*options, "-c", """if True:
+                    import logging
+                    logging.basicConfig(format="%(process)d %(message)s")
+                    logging.warning("%d", "no number")
+                    logging.warning("said")
+                    print("alive")
+                    """)
+                self.assertIn("--- Logging error ---", outcome.err)
+                self.assertRegex(outcome.err, r"(?m)^0 said$" if "-X" in options
+                                 else r"(?m)^[1-9][0-9]* said$")
+                self.assertEqual(outcome.out.strip(), "alive")
+
     def test_stderr_is_closed_or_gone(self):
         for source in "sys.stderr.close()", "sys.stderr = None", "del sys.stderr":
             with self.subTest(source):

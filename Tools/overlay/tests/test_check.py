@@ -52,6 +52,18 @@ class CheckTest(TreeTest):
         self.red(NAME + ".guards:3: old_stile: 3.13.15: no such function",
                  NAME + ".guards:3: old_stile: 3.13.5: no such function")
 
+    def test_misspelt_function_buries_nothing(self):
+        """The guards of a file that could not be woven are no strays in the tree of before."""
+        weave.WovenTree(self.build, "3.13.15").weave(self.source, "3.13.15", "3.13.15")
+        self.overlay({NAME + ".guards": TABLE.replace("old_style", "old_stile")})
+        self.assertEqual(len(self.red(": old_stile: 3.13.15: no such function")), 2)
+
+    def test_stray_guard_in_a_clinic_header(self):
+        weave.WovenTree(self.build, "3.13.15").weave(self.source, "3.13.15", "3.13.15")
+        path = self.tree / "Modules/clinic/posixmodule.c.h"
+        path.write_text(path.read_text() + "int stray(void)\n{\n  _PyLockdown_REFUSED(FD);\n}\n")
+        self.red(f"give it one in {NAME}.guards")
+
     def test_function_gone_in_one_release(self):
         self.upstream({NAME: SOURCE.replace("old_style", "new_style"), "Lib/os.py": "import abc\n",
                        "Modules/clinic/posixmodule.c.h": CLINIC}, release="3.13.5")
