@@ -16,29 +16,6 @@ get_state(PyObject *module)
     return (module_state *)PyModule_GetState(module);
 }
 
-/* The words of `rights`, in the order of RIGHTS, as a tuple. */
-static PyObject *
-words_of(uint32_t rights)
-{
-    PyObject *words = PyList_New(0);
-    for (uint32_t right = 1; words != NULL && right < Py_LOCKDOWN_ALL; right <<= 1) {
-        if ((rights & right) == 0) {
-            continue;
-        }
-        PyObject *word = PyUnicode_FromString(PyLockdown_RightName(right));
-        if (word == NULL || PyList_Append(words, word) < 0) {
-            Py_CLEAR(words);
-        }
-        Py_XDECREF(word);
-    }
-    if (words == NULL) {
-        return NULL;
-    }
-    PyObject *result = PyList_AsTuple(words);
-    Py_DECREF(words);
-    return result;
-}
-
 /* keep: any iterable of words but a str, which would be taken letter by
    letter. */
 static int
@@ -195,7 +172,7 @@ lockdownlib_status(PyObject *module, PyObject *Py_UNUSED(ignored))
         refused == 0 ? "" : _PyRuntime.lockdown.born_locked ? "all" : "absolute";
     PyObject *items[] = {
         PyBool_FromLong(refused != 0),
-        words_of(Py_LOCKDOWN_ALL & ~refused),
+        _PyLockdown_WordsOf(Py_LOCKDOWN_ALL & ~refused),
         PyUnicode_FromString(hidden),
         PyLong_FromLong(PyLockdown_GetKernelLevel()),
         unsafe_modules(),
@@ -269,7 +246,7 @@ module_exec(PyObject *module)
                                  lockdown->permission_error) < 0
         || PyModule_AddObjectRef(module, "LockdownImportError",
                                  lockdown->import_error) < 0
-        || PyModule_Add(module, "RIGHTS", words_of(Py_LOCKDOWN_ALL)) < 0
+        || PyModule_Add(module, "RIGHTS", _PyLockdown_WordsOf(Py_LOCKDOWN_ALL)) < 0
         || PyModule_Add(module, "SAFE_MODULES", _PyLockdown_SafeModules()) < 0)
     {
         return -1;

@@ -255,22 +255,6 @@ tell_others(PyInterpreterState *self)
     RELEASE_INTERPRETERS();
 }
 
-/* The words of `rights` in the order of RIGHTS, for messages. */
-static PyObject *
-words_of(uint32_t rights)
-{
-    PyObject *text = PyUnicode_FromString("");
-    for (uint32_t right = 1; text != NULL && right < Py_LOCKDOWN_ALL; right <<= 1) {
-        if (rights & right) {
-            PyObject *longer = PyUnicode_FromFormat(
-                "%U%s'%s'", text, PyUnicode_GET_LENGTH(text) ? ", " : "",
-                PyLockdown_RightName(right));
-            Py_SETREF(text, longer);
-        }
-    }
-    return text;
-}
-
 static int
 check_request(PyInterpreterState *interp, uint32_t keep, int kernel)
 {
@@ -284,10 +268,10 @@ check_request(PyInterpreterState *interp, uint32_t keep, int kernel)
     }
     uint32_t given_back = _PyLockdown_Refusals() & keep;
     if (given_back != 0) {
-        PyObject *words = words_of(given_back);
+        PyObject *words = _PyLockdown_WordsOf(given_back);
         if (words != NULL) {
             PyErr_Format(interp->lockdown.error,
-                         "a right once refused cannot be given back: %U", words);
+                         "a right once refused cannot be given back: %R", words);
             Py_DECREF(words);
         }
         return -1;

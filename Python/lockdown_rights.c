@@ -55,6 +55,29 @@ PyLockdown_RightName(uint32_t right)
     return NULL;
 }
 
+/* The words of `rights`, in the order of RIGHTS, as a tuple. */
+PyObject *
+_PyLockdown_WordsOf(uint32_t rights)
+{
+    PyObject *words = PyList_New(0);
+    for (uint32_t right = 1; words != NULL && right < Py_LOCKDOWN_ALL; right <<= 1) {
+        if ((rights & right) == 0) {
+            continue;
+        }
+        PyObject *word = PyUnicode_FromString(PyLockdown_RightName(right));
+        if (word == NULL || PyList_Append(words, word) < 0) {
+            Py_CLEAR(words);
+        }
+        Py_XDECREF(word);
+    }
+    if (words == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyList_AsTuple(words);
+    Py_DECREF(words);
+    return result;
+}
+
 
 /* ---- operating system ---------------------------------------------------- */
 

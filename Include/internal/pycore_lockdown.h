@@ -41,6 +41,9 @@ extern int _PyLockdown_IsSafeModule(PyObject *name);
 extern PyObject *_PyLockdown_SafeModules(void);
 extern PyObject *_PyLockdown_UpstreamText(void);
 
+/* lockdown_rights.c */
+extern PyObject *_PyLockdown_WordsOf(uint32_t rights);
+
 /* lockdown_errors.c */
 extern PyStatus _PyLockdown_InitErrors(PyInterpreterState *interp);
 extern void _PyLockdown_FiniErrors(PyInterpreterState *interp);
