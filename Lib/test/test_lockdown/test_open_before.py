@@ -159,6 +159,7 @@ class SocketTest(unittest.TestCase):
         |       server=attempt(socket.create_server, ("127.0.0.1", 0)),
         |       resolve=attempt(socket.getaddrinfo, "localhost", 80))
         |report(again=attempt(serve))
+        |sys.stdin.read()    # A socket that listens is there until the parent has seen enough.
         """
 
     NEW = ("rebind", "relisten", "bind", "connect", "connect_ex", "sendto", "sendto_flags",
@@ -177,9 +178,11 @@ class SocketTest(unittest.TestCase):
         port = self.tcp.getsockname()[1]
         process = subprocess.Popen(
             [sys.executable, "-I", "-c", fresh.CHILD + fresh.text(self.SERVER), keep, str(port)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=fresh.environment())
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=fresh.environment())
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
+        self.addCleanup(process.stdin.close)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.stderr.close)
         # Reading from a process that waits for ever ends with the process.
