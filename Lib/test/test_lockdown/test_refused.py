@@ -1,6 +1,6 @@
 """The table of probes, unlocked and locked: what is refused, and that it would have an effect.
 
-probes.py is the policy, this file is the one loop over it.
+The package probes is the policy, this file is the one loop over it.
 """
 
 import json
