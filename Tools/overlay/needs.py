@@ -50,6 +50,9 @@ LIBRARIES = [
     Library("zlib", "zlib1g-dev", "zlib", ["zlib.h"], "zlibVersion();", "-lz", None),
 ]
 
+# What only tests look at: (what it is, the package, a file of it).
+TEST_DATA = [("the names of network services", "netbase", "/etc/services")]
+
 
 class Machine:
     """The compiler and its flags as CPython's configure will use them."""
@@ -121,6 +124,10 @@ class Machine:
         return tools, [library for library in asked if not self.builds([library])]
 
 
+def missing_test_data():
+    return [(name, package) for name, package, file in TEST_DATA if not Path(file).exists()]
+
+
 def _has_headers(library):
     header = library.headers[-1]
     return any(any(Path("/usr/include").glob(folder + header)) for folder in ("", "*-linux-*/"))
@@ -157,9 +164,11 @@ def main(arguments):
         return 0            # what this machine has says nothing about the other
     tools, libraries = machine.missing()
     packages = " ".join([package for _, package in tools] + [lib.package for lib in libraries])
+    data = missing_test_data()
     try:
-        if packages and deps == "apt":
-            install(packages.split())
+        if deps == "apt" and (packages or data):
+            install(packages.split() + [package for _, package in data])
+            data = missing_test_data()
             machine = Machine(arguments[2:])
             tools, libraries = machine.missing()
             packages = " ".join([p for _, p in tools] + [lib.package for lib in libraries])
@@ -172,6 +181,8 @@ def main(arguments):
     except OverlayError as error:
         print(f"configure: error: {error}", file=sys.stderr)
         return 1
+    for name, package in data:
+        say(f"tests will miss {name}: on Debian install {package} before make test")
     if libraries:
         say(f"going on without {names}: the modules that need them are left out")
     print(" ".join(library.package for library in machine.asked() if library not in libraries))

@@ -24,6 +24,7 @@ class NeedsTest(TreeTest):
         super().setUp()
         write(self.folder, {"cc": COMPILER})
         (self.folder / "cc").chmod(0o755)
+        self.data = []
         self.have = [header for library in needs.LIBRARIES for header in library.headers]
 
     def main(self, *options, without=(), deps="", check="yes"):
@@ -31,7 +32,7 @@ class NeedsTest(TreeTest):
         have = " ".join(header for header in self.have if header not in without)
         out, err = io.StringIO(), io.StringIO()
         with mock.patch.dict(os.environ, HAVE=have), contextlib.redirect_stdout(out), \
-                contextlib.redirect_stderr(err):
+                contextlib.redirect_stderr(err), mock.patch("needs.TEST_DATA", self.data):
             status = needs.main([f"--deps={deps}", f"--check={check}",
                                  f"CC={shlex.quote(str(self.folder / 'cc'))}",
                                  "PKG_CONFIG=/nonexistent", *options])
@@ -75,6 +76,20 @@ class NeedsTest(TreeTest):
         with mock.patch("needs.install") as install:
             self.assertEqual(self.main(deps="apt")[0], 0)
         install.assert_not_called()
+
+    def test_data_of_tests_is_installed_too(self):
+        file = self.folder / "names"
+        self.data = [("some names", "some-package", str(file))]
+        with mock.patch("needs.install", side_effect=lambda packages: file.touch()) as install:
+            status, _, err = self.main(deps="apt")
+        install.assert_called_once_with(["some-package"])
+        self.assertEqual((status, err), (0, ""))
+
+    def test_data_of_tests_is_no_condition(self):
+        self.data = [("some names", "some-package", str(self.folder / "names"))]
+        status, _, err = self.main()
+        self.assertEqual(status, 0)
+        self.assertIn("tests will miss some names: on Debian install some-package", err)
 
     def test_commands(self):
         for uid, sudo in [(0, []), (1000, ["sudo"])]:
