@@ -1,10 +1,13 @@
 """Tests of configure and of the Makefile it writes, with a made-up CPython that builds at once."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
+import unittest
 from pathlib import Path
 
 from tests.support import TreeTest, tarball, write
@@ -17,6 +20,8 @@ echo "$@" >>configured
 printf 'all: built\\nbuilt: Lib/os.py\\n\\tcp Lib/os.py built\\n\\tcp Lib/os.py python\\n' >Makefile
 printf 'other:\\n\\techo other %s $(MAKEFLAGS)\\n' >>Makefile
 printf 'test:\\n\\techo tested $(TESTOPTS)\\n' >>Makefile
+printf 'CC = :\\nLINKCC = :\\nsrcdir = .\\n' >>Makefile
+printf 'Programs/python.o ./Python/lockdown.c ./Python/lockdown_tables.h:\\n' >>Makefile
 touch config.status
 """
 FILES = {"configure": CONFIGURE, "Lib/os.py": "import abc\n",
@@ -45,11 +50,14 @@ class ConfigureTest(TreeTest):
         self.overlay({"UPSTREAM": "".join(f"{r.version} {r.sha256} {r.file}\n" for r in releases)})
 
     def run_(self, *command, status=0):
+        # Without what make and configure take from the caller, and in make's own language.
         environment = {name: value for name, value in os.environ.items()
-                       if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CC", "CFLAGS")}
+                       if not name.startswith(("MAKE", "PKG_CONFIG")) and name not in (
+                           "MFLAGS", "CC", "CFLAGS", "CPP", "CPPFLAGS", "LDFLAGS", "LIBS")}
         run = subprocess.run(command, cwd=self.work, stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
-                             env={**environment, "LDP_CACHE": str(self.folder / "cache")})
+                             env={**environment, "LC_ALL": "C",
+                                  "LDP_CACHE": str(self.folder / "cache")})
         self.assertEqual(run.returncode, status, run.stdout)
         return run.stdout
 
@@ -119,8 +127,11 @@ class RunTest(ConfigureTest):
         self.configure("--kept")
         self.make()
         self.assertIn("cpython-3.13.5", os.readlink(self.work / "python"))
-        time.sleep(0.01)
         self.accept(self.newer, self.older)
+        # However coarse the file system's times are, the list is the newer one.
+        for name in ("configure", "Makefile.pre.in"):
+            os.utime(self.source / name, (1, 1))
+        os.utime(self.work / "Makefile", (2, 2))
         self.make()
         self.assertIn("cpython-3.13.15", os.readlink(self.work / "python"))
         self.assertEqual(self.configured(), ["--kept"])
@@ -162,10 +173,30 @@ class ProblemTest(ConfigureTest):
         self.assertIn(expected, lines[0])
 
     def test_missing_upstream(self):
-        self.one_line("/nonexistent: not found", "--with-upstream=/nonexistent")
+        self.one_line("--with-upstream=/nonexistent: not found: name a tarball of CPython's, or a"
+                      " folder of tarballs, or leave the option out to download one",
+                      "--with-upstream=/nonexistent")
 
     def test_value_missing(self):
-        self.one_line("--with-release: needs a value", "--with-release")
+        for option in ("--with-release", "--with-deps"):
+            for end in ("", "="):
+                self.one_line(f"{option}: needs a value, as in {option}=VALUE", option + end)
+        for option in ("--with-upstream", "--with-upstream="):
+            self.one_line("--with-upstream: needs a value: a tarball of CPython's, or a folder of"
+                          " tarballs; leave the option out to download one", option)
+
+    def test_misspelt(self):
+        for option, meant in [
+                ("--with-realease=3.13.5", "--with-release"), ("--with-dep=apt", "--with-deps"),
+                ("--with-upstrem=/x", "--with-upstream"), ("--witn-upstream=/x", "--with-upstream"),
+                ("-with-upstream=/x", "--with-upstream"), ("--with-up=/x", "--with-upstream"),
+                ("--upstream=/x", "--with-upstream"), ("--deps=apt", "--with-deps"),
+                ("--without-deps", "--with-deps"), ("--with-deps-check", "--without-deps-check"),
+                ("--with-release-version=3.13.5", "--with-release")]:
+            with self.subTest(option):
+                self.one_line(f"{option.partition('=')[0]}: there is no such option: is {meant}"
+                              f" meant?", option)
+        self.assertEqual(list(self.work.iterdir()), [])
 
     def test_unknown_installer(self):
         self.one_line("only --with-deps=apt", "--with-deps=yum")
@@ -209,17 +240,33 @@ class ProblemTest(ConfigureTest):
               "tarfile.TarFile.extract = slow\n"})
         overlay = self.source / "Tools/overlay"
         process = subprocess.Popen(
-            ["python3", "prepare.py", str(self.source), str(self.work / "build"),
+            [sys.executable, "prepare.py", str(self.source), str(self.work / "build"),
              str(self.places), ""], cwd=overlay, env={**os.environ, "PYTHONPATH": str(overlay)},
             stderr=subprocess.PIPE, encoding="utf-8")
-        for _ in range(200):
-            if (overlay / "started").exists():
-                break
+        while not (overlay / "started").exists() and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate()
         self.assertEqual((process.returncode, errors.splitlines()[-1]),
                          (1, "configure: error: interrupted: run it again"))
         self.assertEqual([p.name for p in self.work.rglob("*") if p.is_file()], [])
         write(overlay, {"sitecustomize.py": None})
         self.configure()
+
+
+RELEASES = sorted(Path("build/upstream").glob("3.*/configure"))
+
+
+@unittest.skipUnless(RELEASES, "no release is unpacked in build/upstream")
+class UpstreamOptionTest(ConfigureTest):
+    def test_none_is_taken_for_a_misspelt_one(self):
+        for configure in RELEASES:
+            names = re.findall(r"^# Check whether --(with|enable)-([\w-]+) was given",
+                               configure.read_text(encoding="utf-8"), re.MULTILINE)
+            options = {f"--{word}-{name}" for kind, name in names
+                       for word in (kind, {"with": "without", "enable": "disable"}[kind])}
+            options |= set(re.findall(r"^ +(?:-\w, )?(--\w+)", configure.read_text(
+                encoding="utf-8"), re.MULTILINE)) - {"--help"}
+            self.assertGreater(len(options), 100)
+            self.configure(*sorted(options))
+            self.assertEqual(set(self.configured()[-1].split()), options)
