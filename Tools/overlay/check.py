@@ -13,9 +13,12 @@ import cscan
 import fetch
 import guards
 import patches
+import surface
 from overlay import OverlayError, read_overlay, release_key
 from upstream import read_upstream
 from weave import Weave
+
+SURFACE_PAGE = "Doc/howto/lockdown-surface.rst"
 
 
 def check(source, build, releases, place=""):
@@ -39,7 +42,20 @@ def check(source, build, releases, place=""):
         if target.guards:
             problems += _table(target, versions, build)
         problems += _patches(target, versions, build)
+    problems += _page(source, versions, build)
     return list(dict.fromkeys(problems)), woven
+
+
+def _page(source, versions, build):
+    """Whether the page about the surfaces of the oldest and the newest release is of today."""
+    old, new = min(versions, key=release_key), max(versions, key=release_key)
+    path = Path(source, SURFACE_PAGE)
+    if old == new or not path.exists():
+        return []
+    if path.read_text(encoding="utf-8") == surface.page(build, old, new):
+        return []
+    return [f"{SURFACE_PAGE}:1: is not about {old} and {new} as they are: run make check-overlay"
+            f" SURFACE='{old} {new} {SURFACE_PAGE}' at the root of the repository"]
 
 
 def _landed(weave):

@@ -47,6 +47,12 @@ class CheckTest(TreeTest):
             "3.13.5: 1 tables, 2 rows, 1 patches, 1 hunks",
             "3.13.15: 1 tables, 2 rows, 1 patches, 1 hunks", "check-overlay: passed"])
 
+    def test_page_of_another_day(self):
+        self.overlay({check.SURFACE_PAGE: check.surface.page(self.build, "3.13.5", "3.13.15")})
+        self.assertEqual(self.check(), [])
+        self.overlay({check.SURFACE_PAGE: "of another day\n"})
+        self.red(check.SURFACE_PAGE + ":1: is not about 3.13.5 and 3.13.15 as they are: run make")
+
     def test_misspelt_function(self):
         self.overlay({NAME + ".guards": TABLE.replace("old_style", "old_stile")})
         self.red(NAME + ".guards:3: old_stile: 3.13.15: no such function",
