@@ -197,6 +197,57 @@ files(void)
     fclose(file);
 }
 
+/* The right to read a file is not the right to run it. */
+static void
+compiled_file(void)
+{
+    const char *path = "embedded.pyc";
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        check(0, "fopen");
+        return;
+    }
+    CHECK(PyLockdown_Enter(Py_LOCKDOWN_ALL & ~Py_LOCKDOWN_IMPORT, 0) == 0);
+    CHECK(PyRun_SimpleFile(file, path) == -1);
+    PyErr_Clear();
+    fclose(file);
+}
+
+/* A module that the embedding program puts into the binary. */
+static PyModuleDef extra_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "extra",
+};
+
+static PyObject *
+init_extra(void)
+{
+    return PyModuleDef_Init(&extra_module);
+}
+
+/* What is in the binary and not known to be safe is refused, by name. */
+static void
+extra_builtin(void)
+{
+    run("import _imp, lockdownlib\n"
+        "from importlib.machinery import ModuleSpec\n"
+        "assert _imp.create_builtin(ModuleSpec('extra', None)).__name__ == 'extra'");
+    CHECK(PyLockdown_Enter(Py_LOCKDOWN_ALL & ~Py_LOCKDOWN_IMPORT, 0) == 0);
+    run("try:\n"
+        "    _imp.create_builtin(ModuleSpec('extra', None))\n"
+        "except lockdownlib.LockdownPermissionError as error:\n"
+        "    assert error.right == 'import', error.right\n"
+        "else:\n"
+        "    raise AssertionError('it was made')\n"
+        "try:\n"
+        "    import extra\n"
+        "except lockdownlib.LockdownImportError:\n"
+        "    pass\n"
+        "else:\n"
+        "    raise AssertionError('it was imported')\n"
+        "_imp.create_builtin(ModuleSpec('math', None))");
+}
+
 static void
 subinterpreter(void)
 {
@@ -277,6 +328,8 @@ static const struct {
     {"bad_input", bad_input},
     {"lock_from_c", lock_from_c},
     {"files", files},
+    {"compiled_file", compiled_file},
+    {"extra_builtin", extra_builtin},
     {"subinterpreter", subinterpreter},
     {"addresses", addresses},
     {"again", again},
@@ -295,6 +348,7 @@ main(int argc, char **argv)
     python = argv[1];
     for (size_t i = 0; i < Py_ARRAY_LENGTH(scenarios); i++) {
         if (strcmp(scenarios[i].name, argv[2]) == 0) {
+            check(PyImport_AppendInittab("extra", init_extra) == 0, "inittab");
             start();
             scenarios[i].run();
             if (Py_FinalizeEx() < 0) {

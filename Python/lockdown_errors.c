@@ -164,6 +164,22 @@ set_text_attribute(PyObject *error, const char *name, const char *value)
     return result;
 }
 
+/* Set the exception, with its attributes; takes the reference to `error`, which
+   is NULL if making it failed. */
+static void
+raise_error(PyObject *error, const char *right, const char *operation)
+{
+    if (error == NULL) {
+        return;
+    }
+    if (set_text_attribute(error, "right", right) == 0
+        && set_text_attribute(error, "operation", operation) == 0)
+    {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    }
+    Py_DECREF(error);
+}
+
 /* Set the exception of a refused call. */
 void
 _PyLockdown_RaiseRefusal(PyInterpreterState *interp, const char *right,
@@ -184,15 +200,29 @@ _PyLockdown_RaiseRefusal(PyInterpreterState *interp, const char *right,
     }
     PyObject *error = PyObject_CallFunction(type, "iO", EPERM, text);
     Py_DECREF(text);
-    if (error == NULL) {
+    raise_error(error, right, operation);
+}
+
+/* Set the exception of a lockdown() that would give `rights`, at least one,
+   back. */
+void
+_PyLockdown_RaiseGivenBack(PyInterpreterState *interp, uint32_t rights)
+{
+    PyObject *words = _PyLockdown_WordsOf(rights);
+    if (words == NULL) {
         return;
     }
-    if (set_text_attribute(error, "right", right) == 0
-        && set_text_attribute(error, "operation", operation) == 0)
-    {
-        PyErr_SetObject(type, error);
+    PyObject *text = PyUnicode_FromFormat(
+        PREFIX ": a right once refused cannot be given back: %R", words);
+    Py_DECREF(words);
+    if (text == NULL) {
+        return;
     }
-    Py_DECREF(error);
+    PyObject *error = PyObject_CallOneArg(interp->lockdown.error, text);
+    Py_DECREF(text);
+    // The lowest bit: the first in the order of lockdownlib.RIGHTS.
+    raise_error(error, PyLockdown_RightName(rights & (~rights + 1)),
+                "lockdownlib.lockdown");
 }
 
 /* If `import` is refused, set the exception for the module that was not found
@@ -226,15 +256,6 @@ _PyLockdown_RefuseImport(PyObject *name)
     Py_XDECREF(args);
     Py_XDECREF(kwargs);
     Py_DECREF(text);
-    if (error == NULL) {
-        return -1;
-    }
-    if (set_text_attribute(error, "right",
-                           PyLockdown_RightName(Py_LOCKDOWN_IMPORT)) == 0
-        && set_text_attribute(error, "operation", "import") == 0)
-    {
-        PyErr_SetObject(type, error);
-    }
-    Py_DECREF(error);
+    raise_error(error, PyLockdown_RightName(Py_LOCKDOWN_IMPORT), "import");
     return -1;
 }

@@ -326,6 +326,41 @@ _PyLockdown_right_kqueue_changes(PyObject *changelist)
     return Py_LOCKDOWN_FD | Py_LOCKDOWN_PROC;
 }
 
+/* The variables by which the C library finds files, and reads them when it is
+   asked for a local time, an error's text or a host: calls that need no right
+   to read files. */
+static const char * const variables_of_files[] = {
+    "GCONV_PATH", "HOSTALIASES", "LANGUAGE", "LOCPATH", "NLSPATH",
+    "RESOLV_HOST_CONF", "TZ", "TZDIR",
+};
+
+/* os.putenv() and os.unsetenv(); the name is bytes, on Windows a str. */
+uint32_t
+_PyLockdown_right_environment(PyObject *name)
+{
+    if (PyBytes_Check(name)) {
+        for (size_t i = 0; i < Py_ARRAY_LENGTH(variables_of_files); i++) {
+            if (strcmp(PyBytes_AS_STRING(name), variables_of_files[i]) == 0) {
+                return Py_LOCKDOWN_ENV | Py_LOCKDOWN_FS_READ;
+            }
+        }
+    }
+    return Py_LOCKDOWN_ENV;
+}
+
+/* SemLock._rebuild(): without a name it takes the given number for the address
+   of a semaphore.  On Windows the number is a handle, which the kernel checks. */
+uint32_t
+_PyLockdown_right_semaphore(const char *name)
+{
+#ifndef MS_WINDOWS
+    if (name == NULL) {
+        return Py_LOCKDOWN_IPC | Py_LOCKDOWN_CODE;
+    }
+#endif
+    return Py_LOCKDOWN_IPC;
+}
+
 
 /* ---- files, sockets, imports --------------------------------------------- */
 
@@ -392,16 +427,6 @@ _PyLockdown_right_socket(PyObject *fileno)
         return Py_LOCKDOWN_FD;
     }
     return Py_LOCKDOWN_NET;
-}
-
-/* sendmsg(buffers[, ancdata[, flags[, address]]]) */
-uint32_t
-_PyLockdown_right_sendmsg(PyObject *args)
-{
-    if (PyTuple_GET_SIZE(args) > 3 && PyTuple_GET_ITEM(args, 3) != Py_None) {
-        return Py_LOCKDOWN_NET;
-    }
-    return 0;
 }
 
 /* The options that only say how a connection carries its bytes.  They need no

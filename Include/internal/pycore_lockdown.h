@@ -18,6 +18,12 @@ PyAPI_FUNC(int) _PyLockdown_Refuse(uint32_t rights, const char *function);
 /* True if one of `rights` is refused here; sets no exception. */
 PyAPI_FUNC(int) _PyLockdown_IsRefused(uint32_t rights);
 
+/* lockdown_memory.c: memoryviews that would outlive the memory. */
+PyAPI_FUNC(PyObject *) _PyLockdown_ViewOfCopy(const Py_buffer *memory);
+PyAPI_FUNC(PyObject *) _PyLockdown_CallToFill(PyObject *object,
+                                              PyObject *method,
+                                              PyObject *view);
+
 /* All that is refused here: the process's word and the interpreter's. */
 PyAPI_FUNC(uint32_t) _PyLockdown_Refusals(void);
 
@@ -41,6 +47,12 @@ extern int _PyLockdown_IsSafeModule(PyObject *name);
 extern PyObject *_PyLockdown_SafeModules(void);
 extern PyObject *_PyLockdown_UpstreamText(void);
 
+/* lockdown_scrub.c */
+struct _PyLockdown_scrub;
+extern struct _PyLockdown_scrub *_PyLockdown_PrepareScrub(void);
+extern void _PyLockdown_RunScrub(struct _PyLockdown_scrub *scrub);
+extern void _PyLockdown_FinishScrub(struct _PyLockdown_scrub *scrub, int done);
+
 /* lockdown_rights.c */
 extern PyObject *_PyLockdown_WordsOf(uint32_t rights);
 
@@ -49,6 +61,8 @@ extern PyStatus _PyLockdown_InitErrors(PyInterpreterState *interp);
 extern void _PyLockdown_FiniErrors(PyInterpreterState *interp);
 extern void _PyLockdown_RaiseRefusal(PyInterpreterState *interp,
                                      const char *right, const char *operation);
+extern void _PyLockdown_RaiseGivenBack(PyInterpreterState *interp,
+                                       uint32_t rights);
 extern int _PyLockdown_RefuseImport(PyObject *name);
 
 /* frozen_safe.c, which Programs/freeze_safe.py makes */
@@ -100,6 +114,10 @@ _PyLockdown_RefusedAnywhere(void)
 #define _PyLockdown_right_either(ONE, OTHER) \
     _PyLockdown_Either(Py_LOCKDOWN_##ONE | Py_LOCKDOWN_##OTHER)
 PyAPI_FUNC(uint32_t) _PyLockdown_Either(uint32_t rights);
+/* @faulty(condition): a call that no program has a use for, and that upstream
+   answers by reading, writing or running memory which is not there. */
+#define _PyLockdown_right_faulty(CONDITION) \
+    ((CONDITION) ? Py_LOCKDOWN_CODE : 0)
 PyAPI_FUNC(uint32_t) _PyLockdown_right_open_flags(int flags);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_process_seen(long long pid);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_clock(long long clock);
@@ -109,6 +127,8 @@ PyAPI_FUNC(uint32_t) _PyLockdown_right_ioctl(unsigned int command);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_mmap_new(PyObject *args,
                                                 PyObject *kwargs);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_kqueue_changes(PyObject *changelist);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_environment(PyObject *name);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_semaphore(const char *name);
 // files, sockets, imports
 PyAPI_FUNC(uint32_t) _PyLockdown_right_open(PyObject *file, const char *mode,
                                           PyObject *opener);
@@ -116,7 +136,6 @@ PyAPI_FUNC(uint32_t) _PyLockdown_right_database(const char *flags);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_certificates(PyObject *file,
                                                     PyObject *folder);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_socket(PyObject *fileno);
-PyAPI_FUNC(uint32_t) _PyLockdown_right_sendmsg(PyObject *args);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_setsockopt(PyObject *args);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_code_replace(PyCodeObject *code,
                                                     PyObject *const *args,
@@ -126,6 +145,24 @@ PyAPI_FUNC(uint32_t) _PyLockdown_right_stack_trampoline(void);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_setlocale(const char *locale);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_builtin(PyObject *name);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_frozen_data(PyObject *data);
+
+/* lockdown_libraries.c: the same, in the order of that file. */
+PyAPI_FUNC(uint32_t) _PyLockdown_right_sendmsg(PyObject *args);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_recvmsg(PyObject *args);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_getsockopt(PyObject *args);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_keylog(PyObject *filename);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_field(PyObject *instance);
+/* All rights that SQL can need. */
+#define _PyLockdown_SQL_RIGHTS \
+    (Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_FS_WRITE | Py_LOCKDOWN_IMPORT \
+     | Py_LOCKDOWN_ENV | Py_LOCKDOWN_CODE)
+PyAPI_FUNC(uint32_t) _PyLockdown_right_sql(int action, const char *what,
+                                           const char *which);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_authorizer(void);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_deserialize(void);
+
+/* lockdown_memory.c */
+PyAPI_FUNC(uint32_t) _PyLockdown_right_unpacker(PyObject *unpack);
 
 #ifdef __cplusplus
 }

@@ -1,46 +1,117 @@
-"""Reading the table of the modules that do no harm in a locked interpreter."""
+"""Reading the ledger's table of modules: which do no harm in a locked interpreter, and what the
+lock clears in them."""
 
 import re
+from collections import namedtuple
 
 from overlay import OverlayError
 
-TABLE = "Python/lockdown_safe.tsv"
+LEDGER = "Lib/test/test_lockdown/ledger/"
+TABLE = LEDGER + "modules.tsv"
 
-_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.\*)?\Z")
+# NAMES are the safe modules, FROZEN those among them that are frozen into the binary, SLOTS what the
+# lock clears: (module, path, value) in the table's order.
+SafeModules = namedtuple("SafeModules", "names frozen slots")
+
+# Verdicts of modules written in Python, written in C, and of no file at all.
+_PYTHON = {"plain", "keeps", "cleared"}
+_C = {"judged", "guarded"}
+_VERDICTS = _PYTHON | _C | {"name", "out"}
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.?\*)?\Z")
+_STEP = r"(?:\.[A-Za-z_]\w*|\['[^'\\]+'\]|\[\d\])"
+_SLOT = re.compile(rf"(?:([\w.]+):)?([A-Za-z_]\w*{_STEP}*)(?:\(\))?"
+                   r"=(None|\"\"|\(\)|False|0|\{\}|\[\]|set\(\)|cache)\Z")
 
 
 def read_safe_modules(table, pristine, new):
-    """The sorted names of the modules in TABLE (an Input), for the release unpacked in PRISTINE.
+    """What TABLE (an Input) says, for the release unpacked in PRISTINE; a SafeModules.
 
-    "name.*" is the package and all that is in it, in upstream's Lib or among the new files NEW.
-    A name without a file is one of a module written in C, or one that others make up.
+    "name.*" is the package and all in it that has no line of its own, in upstream's Lib or among
+    the new files NEW.
     """
-    library = {path.relative_to(pristine).as_posix()
-               for path in (pristine / "Lib").rglob("*.py")}
-    library.update(name for name in new if name.startswith("Lib/") and name.endswith(".py"))
-    names = {}
     problems = []
-    for number, line in enumerate(table.text.splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
+    lines = _lines(table, problems)
+    library = {_module(path.relative_to(pristine).as_posix())
+               for path in (pristine / "Lib").rglob("*.py")}
+    library.update(_module(name) for name in new
+                   if name.startswith("Lib/") and name.endswith(".py"))
+    exact = {entry for _, entry, _, _ in lines}
+    safe = SafeModules([], [], [])
+    for where, entry, verdict, reason in lines:
+        found = _found(entry, library, exact)
+        if verdict in _PYTHON and not found and not entry.endswith("*"):
+            problems.append(f"{where}: there is no module {entry} in Lib: correct the name")
+        if verdict == "judged" and f"{LEDGER}{entry}.tsv" not in new:
+            problems.append(f"{where}: {entry} has no table of its own in the ledger: write one")
+        if verdict == "out":
             continue
-        entry = line.partition("\t")[0]
-        found = [entry]
-        if not _NAME.match(entry):
-            problems.append(f"{table.name}:{number}: {entry!r} is no name of a module: correct it")
-        elif entry.endswith(".*"):
-            folder = f"Lib/{entry[:-2].replace('.', '/')}/"
-            found = [_module(name) for name in library if name.startswith(folder)]
-            if not found:
-                problems.append(f"{table.name}:{number}: there is no package {entry[:-2]} in Lib:"
-                                f" correct the name or remove the line")
-        for name in found:
-            if name in names:
-                problems.append(f"{table.name}:{number}: {name} is in line {names[name]} too:"
-                                f" remove one")
-            names[name] = number
+        if verdict == "cleared":
+            safe.slots.extend(_slots(where, entry, reason, problems))
+        names = found if verdict in _PYTHON else [entry]
+        safe.names.extend(names)
+        if verdict in _PYTHON and not reason.startswith("frozen=no"):
+            safe.frozen.extend(names)
     if problems:
         raise OverlayError(problems)
-    return sorted(names)
+    return SafeModules(sorted(safe.names), sorted(safe.frozen), safe.slots)
+
+
+def _lines(table, problems):
+    """[(where, entry, verdict, reason)], with what is wrong in form gone to PROBLEMS."""
+    lines = []
+    seen = {}
+    for number, text in enumerate(table.text.splitlines(), 1):
+        if not text.strip() or text.startswith("#"):
+            continue
+        where = f"{table.name}:{number}"
+        entry, verdict, reason = (text.split("\t", 2) + ["", ""])[:3]
+        if not _NAME.match(entry):
+            problems.append(f"{where}: {entry!r} is no name of a module: correct it")
+        elif verdict not in _VERDICTS:
+            problems.append(f"{where}: {verdict!r} is no verdict: use one of"
+                            f" {' '.join(sorted(_VERDICTS))}")
+        elif entry in seen:
+            problems.append(f"{where}: {entry} is in line {seen[entry]} too: remove one")
+        elif verdict in ("keeps", "cleared", "out") and not reason:
+            problems.append(f"{where}: has no reason: say why")
+        else:
+            lines.append((where, entry, verdict, reason))
+        seen[entry] = number
+    return lines
+
+
+def _found(entry, library, exact):
+    """The modules in LIBRARY that ENTRY stands for."""
+    if not entry.endswith(".*"):
+        return [entry] if entry in library else []
+    package = entry[:-2]
+    return [name for name in sorted(library) if name not in exact
+            and (name == package or name.startswith(package + "."))
+            and _nearest(name, exact) == entry]
+
+
+def _nearest(name, exact):
+    """The longest pattern that NAME falls under."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        pattern = ".".join(parts[:length]) + ".*"
+        if pattern in exact:
+            return pattern
+    return None
+
+
+def _slots(where, entry, reason, problems):
+    """The slots that REASON begins with."""
+    slots = []
+    text = re.sub(r"\A(?:\w+=no )", "", reason).partition(" - ")[0]
+    for slot in text.split("; "):
+        match = _SLOT.match(slot)
+        if match:
+            slots.append((match[1] or entry, match[2], match[3]))
+        else:
+            problems.append(f"{where}: {slot!r} is no slot: write PATH=VALUE, and \" - \" before"
+                            f" the reason")
+    return slots
 
 
 def _module(file):

@@ -19,7 +19,7 @@ import patches
 import register
 import safemodules
 from overlay import OverlayError, read_overlay
-from safemodules import TABLE, read_safe_modules
+from safemodules import TABLE, SafeModules, read_safe_modules
 from upstream import read_upstream, unpacked_hash
 
 TABLES = "Python/lockdown_tables.h"
@@ -148,7 +148,7 @@ class Weave:
                 self.rows[file, function] = row
 
     def _tables(self, operations, new):
-        safe = []
+        safe = SafeModules([], [], [])
         if TABLE in new:
             try:
                 safe = read_safe_modules(new[TABLE], self.pristine, new)
@@ -156,10 +156,11 @@ class Weave:
                 self.problems.extend(error.problems)
         functions = sorted(operations) or [""]
         shown = [operations[f][0] if f else "" for f in functions]
-        safe = safe or [""]
+        names = safe.names or [""]
+        slots = safe.slots or [("", "", "")]
         # Arrays, not pointers: every process would relocate each pointer as it starts.
         lines = [
-            "// Made by the weave from the guard tables and the table of safe modules.",
+            "// Made by the weave from the guard tables and the ledger's table of modules.",
             "",
             f'#define LOCKDOWN_UPSTREAM "{self.release}"',
             f'#define LOCKDOWN_UPSTREAM_NEWEST "{self.newest}"',
@@ -174,12 +175,28 @@ class Weave:
             "};",
             "",
             "// Modules that do no harm in a locked interpreter, in the order of strcmp().",
-            f"static const char lockdown_safe_modules[][{_size(safe)}] = {{",
-            *(f'    "{name}",' for name in safe),
+            f"static const char lockdown_safe_modules[][{_size(names)}] = {{",
+            *(f'    "{name}",' for name in names),
             "};",
+            "",
+            "// What the lock clears in them.",
+            "static const struct lockdown_slot {",
+            *(f"    char {field}[{_size(texts)}];"
+              for field, texts in zip(("module", "path", "value"), zip(*slots))),
+            "} lockdown_slots[] = {",
+            *("    {%s}," % ", ".join(_c_string(text) for text in slot) for slot in slots),
+            "};",
+            "",
+            "/* Those that Programs/freeze_safe.py freezes:",
+            *safe.frozen,
+            "*/",
             ""]
         data = "\n".join(lines).encode()
         self.outputs[TABLES] = Output(data, 0o644)
+
+
+def _c_string(text):
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _size(texts):

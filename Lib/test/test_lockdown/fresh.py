@@ -7,8 +7,11 @@ locked process: a refusal changes nothing, so the next one finds the process as 
 import collections
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import unittest
 from test import support
 
 with open(os.path.join(os.path.dirname(__file__), "child.py"), encoding="utf-8") as file:
@@ -17,15 +20,33 @@ with open(os.path.join(os.path.dirname(__file__), "child.py"), encoding="utf-8")
 Outcome = collections.namedtuple("Outcome", "returncode out err reports facts")
 
 
+class FolderTest(unittest.TestCase):
+    """A test that has a scratch folder: self.folder."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="lockdown-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def write(self, name, text):
+        """Write a file in the folder, with the folders above it; return its path."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+
 def environment(**extra):
-    """The environment of the children: ours without the interpreter's own variables."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    # A child whose output must be read as text on every machine.
+    """The environment of the children: ours without the interpreter's own variables, and without
+    those that ask for colours in what it prints."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith("PYTHON") and name not in ("FORCE_COLOR", "NO_COLOR")}
     kept.update(extra)
     return kept
 
 
-def run(*args, env=None, cwd=None, stdin="", expect=0, timeout=support.SHORT_TIMEOUT, **kwargs):
+# The timeout is a long one, for the machine may be busy: it ends what hangs, no more.
+def run(*args, env=None, cwd=None, stdin="", expect=0, timeout=support.LONG_TIMEOUT, **kwargs):
     """Run ./python with these arguments and read its reports; expect=None accepts any exit code.
 
     Reports are the lines that child.report() wrote, in order; facts are all of them in one dict.

@@ -233,7 +233,7 @@ class ErrorTest(unittest.TestCase):
             |report(permission=[type(permission).__name__, permission.right, permission.operation,
             |                   permission.errno],
             |       imported=[type(imported).__name__, imported.right, imported.name],
-            |       plain=[type(plain).__name__, plain.right])
+            |       plain=[type(plain).__name__, plain.right, plain.operation])
             |report(strerror=permission.strerror, filename=permission.filename,
             |       path=imported.path)
             """)
@@ -241,9 +241,30 @@ class ErrorTest(unittest.TestCase):
                          ["LockdownPermissionError", "fs.read", "os.listdir", errno.EPERM])
         self.assertEqual(facts["imported"],
                          ["LockdownImportError", "import", "no_such_module_anywhere"])
-        self.assertEqual(facts["plain"], ["LockdownError", None])
+        self.assertEqual(facts["plain"], ["LockdownError", "net", "lockdownlib.lockdown"])
         self.assertIsNone(facts["filename"])
         self.assertIsNone(facts["path"])
+
+    def test_first_right_that_is_asked_back_is_named(self):
+        # The first in the order of RIGHTS, of those that are refused; and the text has them all.
+        facts = fresh.scenario("""
+            |lockdownlib.lockdown(keep=("fs.read", "net"))
+            |for keep in ["ipc", "proc", "fs.read"], ["net", "fd"]:
+            |    try:
+            |        lockdownlib.lockdown(keep=keep)
+            |    except lockdownlib.LockdownError as error:
+            |        report(**{keep[0]: [error.right, error.operation, str(error)]})
+            |try:
+            |    lockdownlib.lockdown(kernel="require")
+            |except lockdownlib.LockdownError as error:
+            |    report(kernel=[error.right, error.operation])
+            """).facts
+        for keep, right, text in (("ipc", "proc", "('proc', 'ipc')"), ("net", "fd", "('fd',)")):
+            with self.subTest(keep):
+                self.assertEqual(facts[keep][:2], [right, "lockdownlib.lockdown"])
+                self.assertIn(text, facts[keep][2])
+        # No right would help here.
+        self.assertEqual(facts.get("kernel", [None, None]), [None, None])
 
     def test_survive_pickle_and_copy(self):
         facts = self.facts("""

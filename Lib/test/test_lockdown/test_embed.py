@@ -1,6 +1,7 @@
 """Compiles and runs Programs/_testlockdown_embed.c: the C API agrees with lockdownlib."""
 
 import os
+import py_compile
 import shlex
 import shutil
 import subprocess
@@ -38,8 +39,12 @@ class EmbedTest(unittest.TestCase):
         cls.program = os.path.join(cls.folder, "embed")
         cls.includes = [f"-I{os.path.join(source, 'Include')}", f"-I{build}"]
         cls.compiler = compiler
+        # The test of the tests takes guards away here too: what is named first is linked.
+        mutant = os.path.join(build, "Python", "lockdown_mutant.o")
+        mutant = [mutant] if "LOCKDOWN_OFF" in os.environ and os.path.exists(mutant) else []
         # As the Makefile links ./python.
-        command = [*compiler, *variables("PY_CFLAGS"), *cls.includes, SOURCE, "-o", cls.program,
+        command = [*compiler, *variables("PY_CFLAGS"), *cls.includes, SOURCE, *mutant,
+                   "-o", cls.program,
                    *variables("PY_CORE_LDFLAGS", "LINKFORSHARED"),
                    os.path.join(build, library), f"-Wl,-rpath,{build}",
                    *variables("LIBS", "MODLIBS", "SYSLIBS")]
@@ -52,11 +57,13 @@ class EmbedTest(unittest.TestCase):
     def call(self, *args):
         return subprocess.run([self.program, *args], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, cwd=self.folder,
-                              env=fresh.environment(), timeout=support.SHORT_TIMEOUT)
+                              env=fresh.environment(), timeout=support.LONG_TIMEOUT)
 
     def test_scenarios(self):
         with open(os.path.join(self.folder, "embedded.py"), "w") as file:
             file.write("print('the file ran')\n")
+        py_compile.compile(os.path.join(self.folder, "embedded.py"),
+                           os.path.join(self.folder, "embedded.pyc"), doraise=True)
         names = self.call().stdout.split()
         self.assertGreater(len(names), 5)
         for name in names:

@@ -69,72 +69,81 @@ class EndTest(unittest.TestCase):
                 if line.startswith(name + ": ")]
 
     def test_daemon_threads(self):
-        outcome = fresh.scenario(fresh.text(TRY) + fresh.text("""
-            |import threading
-            |lockdownlib.lockdown(keep=())
-            |bad = []
-            |ready = threading.Barrier(5)
-            |def work(listdir=os.listdir, write=sys.stdout.write):
-            |    ready.wait()
-            |    while True:
-            |        try:
-            |            listdir("/")
-            |        except RuntimeError:
-            |            pass
-            |        else:
-            |            write("open")
-            |for _ in range(4):
-            |    threading.Thread(target=work, daemon=True).start()
-            |ready.wait()
-            |report(started=True)
-            """))
-        self.assertEqual(outcome.out, '\n@{"started": true}\n')
+        # An exit function holds the end up until each has called several times during it.
+        for lock, word in ("", "done"), ("lockdownlib.lockdown(keep=())", "refused"):
+            outcome = fresh.scenario(f"""
+                |import atexit, os, threading
+                |{lock}
+                |ending = threading.Event()
+                |called = [threading.Semaphore(0) for _ in range(4)]
+                |found = set()
+                |def work(called, listdir=os.listdir):
+                |    ending.wait()
+                |    while True:
+                |        found.add(attempt(listdir, "/")[0])
+                |        called.release()
+                |def hold():
+                |    ending.set()
+                |    for semaphore in called:
+                |        for _ in range(5):
+                |            semaphore.acquire()
+                |    report(found=sorted(found))
+                |for semaphore in called:
+                |    threading.Thread(target=work, args=(semaphore,), daemon=True).start()
+                |atexit.register(hold)
+                """)
+            self.assertEqual(outcome.facts, {"found": [word]})
 
     def test_daemon_thread_while_the_main_one_locks_and_ends(self):
-        for _ in range(5):
-            outcome = fresh.scenario("""
-                |import os, threading
-                |ready = threading.Event()
-                |def work(getpid=os.getpid):
-                |    while True:
-                |        try:
-                |            getpid()
-                |        except RuntimeError:
-                |            pass
-                |        ready.set()
-                |for _ in range(4):
-                |    threading.Thread(target=work, daemon=True).start()
-                |ready.wait()
-                |lockdownlib.lockdown(keep=())
-                """, expect=None)
-            self.assertFalse(fresh.died(outcome), outcome)
+        # At once, or after a while of refusals during the end.
+        for hold in "", "atexit.register(time.sleep, 0.1)":
+            for _ in range(3):
+                outcome = fresh.scenario(f"""
+                    |import atexit, os, threading, time
+                    |ready = threading.Event()
+                    |def work(getpid=os.getpid):
+                    |    while True:
+                    |        try:
+                    |            getpid()
+                    |        except RuntimeError:
+                    |            pass
+                    |        ready.set()
+                    |for _ in range(4):
+                    |    threading.Thread(target=work, daemon=True).start()
+                    |{hold}
+                    |ready.wait()
+                    |lockdownlib.lockdown(keep=())
+                    """)
+                # What ends a thread otherwise would be told there.
+                self.assertEqual(outcome.err, "")
 
     def test_subinterpreter_that_ends(self):
         import_helper.import_module("_interpreters")
-        outcome = fresh.scenario("""
-            |import _interpreters
-            |one = _interpreters.create()
-            |_interpreters.exec(one, '''
-            |import os, sys, lockdownlib
-            |class AtEnd:
-            |    def __init__(self, listdir=os.listdir, write=sys.stdout.write):
-            |        self.listdir, self.write = listdir, write
-            |    def __del__(self):
-            |        try:
-            |            self.listdir("/")
-            |        except RuntimeError as error:
-            |            self.write("inner: " + type(error).__name__ + chr(10))
-            |        else:
-            |            self.write("inner: done" + chr(10))
-            |sys.keep_alive = AtEnd()
-            |lockdownlib.lockdown()
-            |''')
-            |_interpreters.destroy(one)
-            |import os
-            |report(main=attempt(os.listdir, "/")[0])
-            """)
-        self.assertEqual(self.of(outcome, "inner"), ["LockdownPermissionError"])
-        self.assertEqual(outcome.facts["main"], "done")
+        for lock, found in ("", "done"), ("lockdownlib.lockdown()", "LockdownPermissionError"):
+            outcome = fresh.scenario(f"""
+                |import _interpreters
+                |one = _interpreters.create()
+                |_interpreters.exec(one, '''
+                |import os, sys, lockdownlib
+                |class AtEnd:
+                |    def __init__(self, listdir=os.listdir, write=sys.stdout.write):
+                |        self.listdir, self.write = listdir, write
+                |    def __del__(self):
+                |        try:
+                |            self.listdir("/")
+                |        except RuntimeError as error:
+                |            self.write("inner: " + type(error).__name__ + chr(10))
+                |        else:
+                |            self.write("inner: done" + chr(10))
+                |sys.keep_alive = AtEnd()
+                |{lock}
+                |''')
+                |_interpreters.destroy(one)
+                |import os
+                |report(main=attempt(os.listdir, "/")[0])
+                """)
+            self.assertEqual(self.of(outcome, "inner"), [found])
+            self.assertEqual(outcome.facts["main"], "done")
 
     def test_exit_codes_are_kept(self):
         for source, code in (("sys.exit(3)", 3), ("raise SystemExit", 0), ("1/0", 1),
@@ -158,13 +167,16 @@ class EndTest(unittest.TestCase):
             |    def __init__(self, error, write=sys.stdout.write, flush=sys.stdout.flush):
             |        self.error, self.write, self.flush = error, write, flush
             |    def __del__(self):
-            |        self.write(f"{self.error} {self.error!r}")
+            |        self.write(f"{self.error} {self.error!r}\\n")
             |        self.flush()
             |sys.keep_alive = AtEnd(error)
+            |print(f"{error} {error!r}")
             |del error, os
             |del sys.modules["lockdownlib"], lockdownlib
             """)
-        self.assertIn("lockdown is enabled: os.listdir", outcome.out)
+        lines = outcome.out.splitlines()
+        self.assertTrue(lines[0].startswith("lockdown is enabled: os.listdir"), lines)
+        self.assertEqual(lines, [lines[0]] * 2)
 
     def test_no_leak_at_the_end(self):
         # The types are made with the interpreter and must go with it.

@@ -280,7 +280,8 @@ class HashTest(unittest.TestCase):
             |       numbers=hash(5) == hash(5.0) == hash(True * 5), text=hash("a") == hash("a"))
             """, options=("-I", "-X", "lockdown=later"))
         self.assertFalse(facts["minus"])
-        self.assertGreater(facts["distinct"], MANY - 5)
+        # Where hashes have 32 bits only, one or the other falls together.
+        self.assertGreater(facts["distinct"], MANY - 20)
         self.assertTrue(facts["numbers"] and facts["text"])
 
     def test_seed_does_not_open_it(self):

@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import sys
-import tempfile
 import unittest
 import zipfile
 from test import support
@@ -13,11 +11,10 @@ from test.test_lockdown import fresh
 import lockdownlib
 
 
-class ImportTest(unittest.TestCase):
+class ImportTest(fresh.FolderTest):
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="lockdown-")
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.write("plain.py", self.mark("plain"))
         self.write("package/__init__.py", self.mark("package"))
         self.write("package/inner.py", self.mark("inner"))
@@ -25,13 +22,6 @@ class ImportTest(unittest.TestCase):
         self.write("json5.py", self.mark("json5"))
         with zipfile.ZipFile(os.path.join(self.folder, "archive.zip"), "w") as archive:
             archive.writestr("zipped.py", self.mark("zipped"))
-
-    def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(text)
-        return path
 
     def mark(self, name):
         """A module that leaves a file behind when it runs, unless it may not."""

@@ -2,25 +2,21 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 from test import support
+from test.support import os_helper
 from test.test_lockdown import fresh
 
 
-class FileTest(unittest.TestCase):
+class FileTest(fresh.FolderTest):
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="lockdown-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.path = os.path.join(self.folder, "file")
-        with open(self.path, "w") as file:
-            file.write("one\ntwo\nthree\n")
+        super().setUp()
+        self.path = self.write("file", "one\ntwo\nthree\n")
 
     def read(self):
         with open(self.path) as file:
@@ -49,8 +45,7 @@ class FileTest(unittest.TestCase):
                 self.assertEqual(facts["lines"], ["one\n", "two\n", "three\n"])
                 self.assertEqual(facts["closed"], [None, None, None])
                 self.assertEqual(self.read(), "one\ntwo\nthree\nfour\n")
-                with open(self.path, "w") as file:
-                    file.write("one\ntwo\nthree\n")
+                self.write("file", "one\ntwo\nthree\n")
 
     def test_truncate_and_position(self):
         fresh.scenario("""
@@ -130,7 +125,7 @@ class FileTest(unittest.TestCase):
 
 
 @support.requires_working_socket(module=False)
-class SocketTest(unittest.TestCase):
+class SocketTest(fresh.FolderTest):
     """The parent is the other end, on 127.0.0.1 only."""
 
     SERVER = """
@@ -138,6 +133,7 @@ class SocketTest(unittest.TestCase):
         |listening = socket.create_server(("127.0.0.1", 0))
         |udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         |unbound = socket.socket()
+        |to_tcp, to_udp = [("127.0.0.1", int(port)) for port in sys.argv[2:]]
         |report(port=listening.getsockname()[1])
         |lockdownlib.lockdown(keep=json.loads(sys.argv[1]))
         |def serve():
@@ -149,13 +145,12 @@ class SocketTest(unittest.TestCase):
         |report(rebind=attempt(listening.bind, ("127.0.0.1", 0)),
         |       relisten=attempt(listening.listen, 5),
         |       bind=attempt(unbound.bind, ("127.0.0.1", 0)),
-        |       connect=attempt(unbound.connect, ("127.0.0.1", int(sys.argv[2]))),
-        |       connect_ex=attempt(unbound.connect_ex, ("127.0.0.1", int(sys.argv[2]))),
-        |       sendto=attempt(udp.sendto, b"x", ("127.0.0.1", int(sys.argv[2]))),
-        |       sendto_flags=attempt(udp.sendto, b"x", 0, ("127.0.0.1", int(sys.argv[2]))),
-        |       sendmsg=attempt(udp.sendmsg, [b"x"], [], 0, ("127.0.0.1", int(sys.argv[2]))),
-        |       new=attempt(socket.socket),
-        |       create=attempt(socket.create_connection, ("127.0.0.1", int(sys.argv[2]))),
+        |       connect=attempt(unbound.connect, to_tcp),
+        |       connect_ex=attempt(unbound.connect_ex, to_tcp),
+        |       sendto=attempt(udp.sendto, b"x", to_udp),
+        |       sendto_flags=attempt(udp.sendto, b"x", 0, to_udp),
+        |       sendmsg=attempt(udp.sendmsg, [b"x"], [], 0, to_udp),
+        |       new=attempt(socket.socket), create=attempt(socket.create_connection, to_tcp),
         |       server=attempt(socket.create_server, ("127.0.0.1", 0)),
         |       resolve=attempt(socket.getaddrinfo, "localhost", 80))
         |report(again=attempt(serve))
@@ -166,18 +161,18 @@ class SocketTest(unittest.TestCase):
            "sendmsg", "new", "create", "server", "resolve")
 
     def setUp(self):
+        super().setUp()
         # What a guest would reach if it could connect or send anew.
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.tcp.close)
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(self.udp.close)
-        # The same number, so that one argument serves for both.
-        self.udp.bind(self.tcp.getsockname())
+        self.udp.bind(("127.0.0.1", 0))
 
     def start(self, keep):
-        port = self.tcp.getsockname()[1]
+        ports = [str(sock.getsockname()[1]) for sock in (self.tcp, self.udp)]
         process = subprocess.Popen(
-            [sys.executable, "-I", "-c", fresh.CHILD + fresh.text(self.SERVER), keep, str(port)],
+            [sys.executable, "-I", "-c", fresh.CHILD + fresh.text(self.SERVER), keep, *ports],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=fresh.environment())
         self.addCleanup(process.wait)
@@ -202,22 +197,22 @@ class SocketTest(unittest.TestCase):
         return facts
 
     def talk(self, port):
-        with socket.create_connection(("127.0.0.1", port), support.SHORT_TIMEOUT) as connection:
+        with socket.create_connection(("127.0.0.1", port), support.LONG_TIMEOUT) as connection:
             connection.sendall(b"parent")
             connection.shutdown(socket.SHUT_WR)
             return connection.recv(100)
 
-    def reached(self):
-        """Whether anything arrived at the parent's own sockets."""
+    def reached(self, timeout=0):
+        """At which of the parent's own sockets anything arrives within so many seconds."""
         found = []
         for name, sock in ("tcp", self.tcp), ("udp", self.udp):
-            sock.setblocking(False)
+            sock.settimeout(timeout)
             try:
                 if name == "tcp":
                     sock.accept()[0].close()
                 else:
                     sock.recv(9)
-            except BlockingIOError:
+            except (BlockingIOError, TimeoutError):
                 continue
             found.append(name)
         return found
@@ -234,7 +229,7 @@ class SocketTest(unittest.TestCase):
         self.assertEqual(self.reached(), [])
         self.assertEqual(self.talk(port), b"hello parent")
         self.assertEqual(self.facts(process, "again")["again"], ["done", "'served'"])
-        process.communicate(timeout=support.SHORT_TIMEOUT)
+        process.communicate()
         self.assertEqual(process.returncode, 0)
         if support.verbose:
             print(f"open before: {len(self.NEW)} ways to a new address refused, 2 clients served")
@@ -253,13 +248,13 @@ class SocketTest(unittest.TestCase):
             with self.subTest(name):
                 # bind made it impossible to connect from 127.0.0.1:0 only if it failed.
                 self.assertEqual(facts[name][0], "done", facts[name])
-        self.assertEqual(self.reached(), ["tcp", "udp"])
+        self.assertEqual(self.reached(support.LONG_TIMEOUT), ["tcp", "udp"])
         process.kill()
 
     def test_accept_needs_fd(self):
         process = self.start("[]")
         port = self.facts(process, "port")["port"]
-        with socket.create_connection(("127.0.0.1", port), support.SHORT_TIMEOUT) as connection:
+        with socket.create_connection(("127.0.0.1", port), support.LONG_TIMEOUT) as connection:
             connection.shutdown(socket.SHUT_WR)
             facts = self.facts(process, "served")
         # The socket that accept would make is one from a number.
@@ -295,23 +290,21 @@ class SocketTest(unittest.TestCase):
     def test_unix_socket(self):
         if not hasattr(socket, "AF_UNIX"):
             self.skipTest("no AF_UNIX")
-        folder = tempfile.mkdtemp(prefix="lockdown-")
-        self.addCleanup(shutil.rmtree, folder)
-        path = os.path.join(folder, "socket")
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(path)
+        # By a name without a folder: the kernel takes about a hundred bytes.
+        with os_helper.change_cwd(self.folder), socket.socket(socket.AF_UNIX) as listening:
+            listening.bind("socket")
             listening.listen()
             facts = fresh.scenario("""
                 |import socket
                 |unbound = socket.socket(socket.AF_UNIX)
                 |lockdownlib.lockdown()
-                |report(connect=attempt(unbound.connect, sys.argv[1]),
-                |       bind=attempt(unbound.bind, sys.argv[1] + "2"),
+                |report(connect=attempt(unbound.connect, "socket"),
+                |       bind=attempt(unbound.bind, "socket2"),
                 |       hidden=attempt(unbound.bind, b"\\0lockdown-probe"))
-                """, path).facts
+                """).facts
             for found in facts.values():
                 self.assertEqual(found[0], "refused")
-            self.assertEqual(os.listdir(folder), ["socket"])
+            self.assertEqual(os.listdir(self.folder), ["socket"])
             listening.setblocking(False)
             with self.assertRaises(BlockingIOError):
                 listening.accept()

@@ -4,9 +4,6 @@ Tracebacks, warnings, unraisable errors and SyntaxErrors show source lines by op
 they are told. A canary in such a file must not come out.
 """
 
-import os
-import shutil
-import tempfile
 import unittest
 from test import support
 from test.test_lockdown import fresh
@@ -14,15 +11,12 @@ from test.test_lockdown import fresh
 CANARY = "the_canary_sings_here"
 
 
-class OutputTest(unittest.TestCase):
+class OutputTest(fresh.FolderTest):
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="lockdown-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.path = os.path.join(self.folder, "secret.txt")
-        with open(self.path, "w") as file:
-            for number in range(20):
-                file.write(f"    {CANARY}(line, {number})\n")
+        super().setUp()
+        self.path = self.write("secret.txt", "".join(f"    {CANARY}(line, {number})\n"
+                                                     for number in range(20)))
 
     # Each makes the interpreter print what it finds in line 3 of the file, with its way of asking;
     # the text that must be seen whether locked or not; the canary is seen unlocked only.
@@ -186,9 +180,7 @@ class OutputTest(unittest.TestCase):
         self.assertTrue(outcome.err.startswith("Traceback (most recent call last):"))
 
     def test_script_that_fails_when_born_locked(self):
-        path = os.path.join(self.folder, "script.py")
-        with open(path, "w") as file:
-            file.write(f"x = 1\n1/0  # {CANARY}\n")
+        path = self.write("script.py", f"x = 1\n1/0  # {CANARY}\n")
         for option in "-X", "":
             args = ["-X", "lockdown"] if option else []
             outcome = fresh.run("-I", *args, path, expect=1)

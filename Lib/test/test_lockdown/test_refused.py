@@ -5,7 +5,7 @@ The package probes is the policy, this file is the one loop over it.
 
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,7 +70,7 @@ DEPARTURES = {
 }
 
 
-class ProbeTest(unittest.TestCase):
+class ProbeTest(fresh.FolderTest):
 
     maxDiff = None
 
@@ -80,9 +80,8 @@ class ProbeTest(unittest.TestCase):
         cls.absent = [probe.name for probe in probes.PROBES if not probe.exists()]
 
     def setUp(self):
+        super().setUp()
         self.counts = fresh.Counts()
-        self.folder = tempfile.mkdtemp(prefix="lockdown-")
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def start(self, mode, rows):
         """Start a prober on these rows of a probe and the rights to keep, and name the folders."""
@@ -96,7 +95,7 @@ class ProbeTest(unittest.TestCase):
                                    start_new_session=True)
         self.addCleanup(self.stop, process)
         # Reading from a process that waits for ever ends with the process.
-        watchdog = threading.Timer(support.LONG_TIMEOUT, process.kill)
+        watchdog = threading.Timer(support.LONG_TIMEOUT, self.kill, [process])
         watchdog.start()
         self.addCleanup(watchdog.cancel)
         paths = [os.path.join(folder, str(number)) for number in range(len(rows))]
@@ -105,8 +104,13 @@ class ProbeTest(unittest.TestCase):
         process.stdin.flush()
         return process, paths
 
+    def kill(self, process):
+        """End the prober with those that it forked, which hold its pipes and would wait on."""
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
     def stop(self, process):
-        process.kill()
+        self.kill(process)
         process.wait()
         for pipe in process.stdin, process.stdout, process.stderr:
             try:
@@ -117,9 +121,10 @@ class ProbeTest(unittest.TestCase):
     def alone(self, rows):
         """Each row's outcome, from a process of its own."""
         process, paths = self.start("alone", rows)
-        out, err = process.communicate(timeout=support.LONG_TIMEOUT)
+        out, err = process.communicate()
         outcomes = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-        self.assertEqual(len(outcomes), len(rows), err)
+        if len(outcomes) < len(rows):
+            self.fail(f"the prober ended at {rows[len(outcomes)][0]}: {err}")
         return outcomes
 
     def together(self, chosen, keep):

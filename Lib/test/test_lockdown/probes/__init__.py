@@ -1,4 +1,4 @@
-"""The tables of probes: calls that have an effect outside the interpreter, and the right each needs.
+"""The tables of probes: calls that have an effect outside, and the right that each needs.
 
 Every probe is run four times, always in processes of its own: unlocked, where its effect must be
 seen (a probe without an effect proves nothing); locked with every right but its own, where it must
@@ -11,5 +11,6 @@ This module is imported by both sides, so it needs nothing but the standard libr
 whatever a call needs before any lock falls.
 """
 
-from . import descriptors, files, identity, interpreter, libraries, network, processes
+from . import (core, databases, descriptors, files, foreign, identity, interpreter, libraries,
+               memory, network, processes, system, terminals)
 from .base import HAVE_PROC, PROBES, Probe, Scratch, Seen, ended, resolve, snapshot, succeeded

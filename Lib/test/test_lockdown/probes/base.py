@@ -2,6 +2,7 @@
 
 import collections
 import fcntl
+import functools
 import importlib
 import marshal
 import os
@@ -9,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import termios
 import zipfile
 
@@ -25,7 +27,6 @@ dbm, sqlite3, ssl = optional("_dbm") or optional("_gdbm"), optional("sqlite3"), 
 
 TEXT = b"the canary sings\n" * 8
 LOOPBACK = "127.0.0.1"
-IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 class Scratch:
@@ -259,6 +260,7 @@ class Probe:
     def __init__(self, name, right, call, effect, setup=None, *, operation=None, also=(),
                  root=False, judge=None, exists=None, imports=False):
         self.name = name
+        self.right = right
         self.rights = tuple(right.replace("&", "|").split("|"))
         self.needs_all = "|" not in right
         self.call = call
@@ -288,14 +290,16 @@ class Probe:
 
     def can_be_judged(self):
         """Whether its effect can be had and seen on this machine, by this user."""
-        if self._root and not IS_ROOT:
+        if self._root and not is_superuser():
             return False
         if self._judge is not None and not self._judge():
             return False
         return HAVE_PROC or not getattr(self.effect, "needs_proc", False)
 
     def exists(self):
-        """Whether this platform has the call."""
+        """Whether this platform has the call, and what its setup needs."""
+        if self.setup in (pty, own_terminal) and not has_pty():
+            return False
         if self._exists is not None:
             return self._exists()
         return any(resolve(operation) is not None for operation in self.operations)
@@ -319,6 +323,43 @@ def resolve(operation):
     for word in words[1:]:
         found = getattr(found, word, None)
     return found
+
+
+# A container may lack what the platform has, and its root may lack rights.
+
+def works(call, *args):
+    """Whether the system does as it is told."""
+    try:
+        call(*args)
+    except OSError:
+        return False
+    return True
+
+
+@functools.cache
+def is_superuser():
+    """Whether this process may become any user and change the root folder."""
+    program = "import os; os.chroot('/'); os.setgroups([12345]); os.setgid(12345); os.setuid(12345)"
+    return os.geteuid() == 0 and subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], stderr=subprocess.DEVNULL).returncode == 0
+
+
+@functools.cache
+def has_pty():
+    try:
+        pair = os.openpty()
+    except OSError:
+        return False
+    for number in pair:
+        os.close(number)
+    return True
+
+
+@functools.cache
+def has_xattr():
+    """Whether files in the temporary folder may have attributes of the user's."""
+    with tempfile.NamedTemporaryFile(prefix="lockdown-") as file:
+        return hasattr(os, "setxattr") and works(os.setxattr, file.name, "user.probe", b"1")
 
 
 def can_unshare():

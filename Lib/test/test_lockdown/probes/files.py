@@ -9,6 +9,12 @@ import tempfile
 from .base import *
 
 
+def current_umask():
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
 # fs.read: reach the file system by path, or learn what is there.
 
 P("io.open", "fs.read", lambda s: open(s("file"), "rb").read(), returned(lambda s, seen: TEXT))
@@ -35,8 +41,8 @@ P("os.stat", "fs.read", lambda s: os.stat(s("file")).st_ino,
   returned(lambda s, seen: os.stat(s("file")).st_ino))
 P("os.lstat", "fs.read", lambda s: os.lstat(s("symlink")).st_ino,
   returned(lambda s, seen: os.lstat(s("symlink")).st_ino))
-P("os.statvfs", "fs.read", lambda s: os.statvfs(s.path).f_blocks,
-  returned(lambda s, seen: os.statvfs(s.path).f_blocks))
+P("os.statvfs", "fs.read", lambda s: os.statvfs(s.path).f_bsize,
+  returned(lambda s, seen: os.statvfs(s.path).f_bsize))
 P("os.access", "fs.read", lambda s: os.access(s("file"), os.R_OK),
   returned(lambda s, seen: True))
 P("os.readlink", "fs.read", lambda s: os.readlink(s("symlink")),
@@ -46,7 +52,8 @@ P("os.pathconf", "fs.read", lambda s: os.pathconf(s.path, "PC_NAME_MAX"),
 P("os.listxattr", "fs.read", lambda s: os.listxattr(s("file")),
   returned(lambda s, seen: os.listxattr(s("file"))))
 P("os.getxattr", "fs.read", lambda s: os.getxattr(s("file"), "user.probe"),
-  returned(lambda s, seen: b"1"), lambda s: os.setxattr(s("file"), "user.probe", b"1"))
+  returned(lambda s, seen: b"1"), lambda s: os.setxattr(s("file"), "user.probe", b"1"),
+  exists=has_xattr)
 P("os.chdir", "fs.read", lambda s: os.chdir(s("folder")), changed("cwd"))
 P("os.fchdir", "fd&fs.read", lambda s: os.fchdir(s.fd), changed("cwd"),
   lambda s: setattr(s, "fd", os.open(s("folder"), os.O_RDONLY)))
@@ -89,10 +96,11 @@ P("os.truncate", "fs.write", lambda s: os.truncate(s("file"), 3), size("file", 3
 P("os.mkfifo", "fs.write", lambda s: os.mkfifo(s("made")), made("made"))
 P("os.mknod", "fs.write", lambda s: os.mknod(s("made")), made("made"))
 P("os.setxattr", "fs.write", lambda s: os.setxattr(s("file"), "user.probe", b"1"),
-  lambda s, seen: os.listxattr(s("file")) == ["user.probe"])
+  lambda s, seen: "user.probe" in os.listxattr(s("file")), exists=has_xattr)
 P("os.removexattr", "fs.write", lambda s: os.removexattr(s("file"), "user.probe"),
-  lambda s, seen: os.listxattr(s("file")) == [],
-  lambda s: os.setxattr(s("file"), "user.probe", b"1"))
-P("os.umask", "fs.write", lambda s: os.umask(0o022 ^ 0o055), changed("Umask"))
+  lambda s, seen: "user.probe" not in os.listxattr(s("file")),
+  lambda s: os.setxattr(s("file"), "user.probe", b"1"), exists=has_xattr)
+P("os.umask", "fs.write", lambda s: os.umask(s.other_umask), changed("Umask"),
+  lambda s: setattr(s, "other_umask", current_umask() ^ 0o011))
 P("tempfile.mkdtemp", "fs.write", lambda s: tempfile.mkdtemp(dir=s("folder")) and True,
   lambda s, seen: len(os.listdir(s("folder"))) == 2, operation="os.mkdir", also=("fs.read", "env"))

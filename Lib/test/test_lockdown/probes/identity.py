@@ -25,9 +25,8 @@ def clock_of_parent(s):
 
 # env: learn who and where.
 
-P("os.getcwd", "env", lambda s: os.getcwd(), returned(lambda s, seen: seen.before["cwd"]))
-P("os.getcwdb", "env", lambda s: os.getcwdb(),
-  returned(lambda s, seen: os.fsencode(seen.before["cwd"])))
+P("os.getcwd", "env", lambda s: os.getcwd(), returned(lambda s, seen: os.getcwd()))
+P("os.getcwdb", "env", lambda s: os.getcwdb(), returned(lambda s, seen: os.getcwdb()))
 P("os.getpid", "env", lambda s: os.getpid(), returned(lambda s, seen: seen.pid))
 P("os.getppid", "env", lambda s: os.getppid(), value(str.isdigit))
 P("os.getuid", "env", lambda s: os.getuid(), returned(lambda s, seen: os.getuid()))
@@ -45,7 +44,8 @@ P("os.getsid", "env", lambda s: os.getsid(0), returned(lambda s, seen: os.getsid
 P("os.getlogin", "env", lambda s: os.getlogin(), succeeded, judge=lambda: has_login())
 P("os.uname", "env", lambda s: os.uname().nodename,
   returned(lambda s, seen: os.uname().nodename))
-P("os.getloadavg", "env", lambda s: len(os.getloadavg()), returned(lambda s, seen: 3))
+P("os.getloadavg", "env", lambda s: len(os.getloadavg()), returned(lambda s, seen: 3),
+  judge=lambda: works(os.getloadavg))
 P("os.ctermid", "env", lambda s: os.ctermid(), returned(lambda s, seen: os.ctermid()))
 P("os.putenv", "env", lambda s: os.putenv("PROBE", "1") or True, succeeded)
 P("os.unsetenv", "env", lambda s: os.unsetenv("PROBE") or True, succeeded)

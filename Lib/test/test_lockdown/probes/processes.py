@@ -20,10 +20,20 @@ def shared_memory(s):
     os.mkdir(s("made"))
 
 
+def create_semaphore():
+    return multiprocessing.get_context("fork").Lock()
+
+
+def can_be_nicer():
+    """Whether this process, and so its children, are not as nice as can be."""
+    return os.getpriority(os.PRIO_PROCESS, 0) < 19
+
+
 # proc: fork, exec, spawn, wait for others, signal, change ids, priorities or limits, end hard.
 
 P("os.fork", "proc", forked(lambda: os.fork()), made("made"), also=("fs.write",))
-P("os.forkpty", "proc", forked(lambda: os.forkpty()), made("made"), also=("fs.write",))
+P("os.forkpty", "proc", forked(lambda: os.forkpty()), made("made"), also=("fs.write",),
+  exists=has_pty)
 P("os.execv", "proc", lambda s: os.execv("/bin/sh", touch_from(s)), made("made"))
 P("os.execve", "proc", lambda s: os.execve("/bin/sh", touch_from(s), {}), made("made"))
 P("os.posix_spawn", "proc", lambda s: waited(os.posix_spawn("/bin/sh", touch_from(s), {})),
@@ -46,16 +56,16 @@ P("signal.pthread_kill", "proc",
 P("os._exit", "proc", lambda s: os._exit(0), ended)
 P("os.abort", "proc", lambda s: os.abort(), ended,
   lambda s: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
-P("os.nice", "proc", lambda s: os.nice(1), changed("nice"))
+P("os.nice", "proc", lambda s: os.nice(1), changed("nice"), judge=lambda: can_be_nicer())
 P("os.getpriority", "env", lambda s: os.getpriority(os.PRIO_PROCESS, 0),
-  returned(lambda s, seen: int(seen.before["nice"])))
-P("os.setpriority", "proc", lambda s: os.setpriority(os.PRIO_PROCESS, 0, 15), changed("nice"))
+  returned(lambda s, seen: os.getpriority(os.PRIO_PROCESS, seen.pid)))
+P("os.setpriority", "proc", lambda s: os.setpriority(os.PRIO_PROCESS, 0, 19), changed("nice"),
+  judge=lambda: can_be_nicer())
 P("os.sched_setaffinity", "proc",
   lambda s: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}), succeeded)
-P("resource.setrlimit", "proc", lambda s: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
-  changed("limits"), lambda s: resource.setrlimit(resource.RLIMIT_CORE,
-                                                   (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
-                                                   ))
+P("resource.setrlimit", "proc",
+  lambda s: resource.setrlimit(resource.RLIMIT_NOFILE, (s.files - 1, s.most)), changed("limits"),
+  lambda s: vars(s).update(zip(("files", "most"), resource.getrlimit(resource.RLIMIT_NOFILE))))
 P("os.setuid", "proc", lambda s: os.setuid(12345), changed("Uid"), root=True)
 P("os.seteuid", "proc", lambda s: os.seteuid(12345), changed("Uid"), root=True)
 P("os.setreuid", "proc", lambda s: os.setreuid(12345, 12345), changed("Uid"), root=True)
@@ -72,12 +82,12 @@ P("os.setsid", "proc", lambda s: os.setsid(), changed("session"))
 P("os.waitpid", "fd|proc", lambda s: waited(s.child.pid), changed("children"),
   lambda s: (child_process(s), s.child.stdin.close()))
 P("os.pidfd_open", "proc", lambda s: os.pidfd_open(s.child.pid) and True, changed("fds"),
-  child_process)
+  child_process, judge=lambda: works(lambda: os.close(os.pidfd_open(os.getpid()))))
 
 # ipc: shared memory, semaphores, System V or POSIX named objects.
 
 P("_posixshmem.shm_open", "ipc", lambda s: shared_memory(s), made("made"),
-  also=("fs.write", "fd"))
+  also=("fs.write", "fd"), judge=lambda: works(create_semaphore))
 P("_multiprocessing.SemLock", "ipc",
-  lambda s: multiprocessing.get_context("fork").Lock() and True, returned(lambda s, seen: True),
-  also=("env",))
+  lambda s: create_semaphore() and True, returned(lambda s, seen: True), also=("env",),
+  judge=lambda: works(create_semaphore))

@@ -1,0 +1,120 @@
+"""Takes guard rows away, one after the other, and looks whether a test turns red.
+
+Usage: python -m test.test_lockdown.mutation [--jobs=N] [FUNCTION ...]
+
+`make mutant` builds python-mutant, the same interpreter but for a hook: the guard of the function
+that $LOCKDOWN_OFF names is not there. Each row of this platform (or only those of the functions
+named) is taken away from it in turn, and the tests that are about the row run: its probes, its call
+with nonsense, or the test that NOT_CALLED names. A row that no test misses is a survivor.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import signal
+import subprocess
+import sys
+import unittest
+from test import support
+from test.test_lockdown import fresh, probes, test_guards, test_refused
+
+MUTANT = os.path.join(os.path.dirname(sys.executable), "python-mutant")
+# How a row's tests ended, as the exit status of the process that ran them.
+GREEN, RED, ABSENT = 0, 1, 3
+
+
+def run_tests(operation):
+    """Run the tests that are about one operation, in this process, which is the mutant."""
+    loader = unittest.defaultTestLoader
+    suite = unittest.TestSuite()
+
+    class Row(test_guards.RowTest):
+        absent = ()
+
+        @classmethod
+        def setUpClass(cls):
+            cls.rows = [row for row in test_guards.rows() if row.operation == operation]
+
+    class Probes(test_refused.ProbeTest):
+        @classmethod
+        def setUpClass(cls):
+            cls.probes = [probe for probe in probes.PROBES
+                          if operation in probe.operations and probe.exists()]
+            cls.absent = []
+
+    Probes.setUpClass()
+    for name, test in test_guards.NOT_CALLED.items():
+        if test_guards.listed(operation, [name]) and test:
+            suite.addTest(loader.loadTestsFromName(f"test.test_lockdown.{test}"))
+    if not suite.countTestCases():
+        suite.addTest(Row("test_each_row_refuses_for_its_right"))
+    if Probes.probes:
+        suite.addTest(Probes("test_each_is_refused_for_its_own_right"))
+    with open(os.devnull, "w") as null:
+        result = unittest.TextTestRunner(null).run(suite)
+    if not result.wasSuccessful():
+        return RED
+    elsewhere = test_guards.listed(operation, test_guards.ELSEWHERE)
+    return ABSENT if not Probes.probes and (operation in Row.absent or elsewhere) else GREEN
+
+
+def take_away(row):
+    """Run the tests of a row without its guard, in a process of their own."""
+    process = subprocess.Popen(
+        [MUTANT, "-m", "test.test_lockdown.mutation", "--operation", row.operation],
+        env=fresh.environment(LOCKDOWN_OFF=row.function), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        out, _ = process.communicate(timeout=support.SHORT_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        # For want of its guard a call may wait for ever, and what it started with it.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return RED
+    if process.returncode > 0 and process.returncode not in (RED, ABSENT):
+        raise RuntimeError(f"{row.function}: {out.decode(errors='replace')}")
+    # An interpreter that died for want of a guard is as red as can be.
+    return RED if process.returncode < 0 else process.returncode
+
+
+def survivors(rows, jobs=1, tell=lambda row, outcome: None):
+    """Take each row away in turn; gives (the rows that no test missed, the rows not built here)."""
+    outcomes = {}
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for row, outcome in zip(rows, pool.map(take_away, rows)):
+            outcomes[row] = outcome
+            tell(row, outcome)
+    return ([row for row in rows if outcomes[row] == GREEN],
+            [row for row in rows if outcomes[row] == ABSENT])
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Take guard rows away and expect red tests.")
+    parser.add_argument("--jobs", type=int, default=1, help="rows at the same time")
+    parser.add_argument("--operation", help=argparse.SUPPRESS)
+    parser.add_argument("functions", nargs="*", help="only the rows of these C functions")
+    args = parser.parse_args()
+    if args.operation:
+        return run_tests(args.operation)
+    if not os.path.exists(MUTANT):
+        parser.error("there is no python-mutant: run make mutant")
+    rows = [row for row in test_guards.rows()
+            if not args.functions or row.function in args.functions]
+    seen = 0
+
+    def tell(row, outcome):
+        nonlocal seen
+        seen += 1
+        if sys.stderr.isatty() or seen % 50 == 0:
+            print(f"{seen} of {len(rows)} rows", end="\r" if sys.stderr.isatty() else "\n",
+                  file=sys.stderr, flush=True)
+    green, absent = survivors(rows, args.jobs, tell)
+    for row in green:
+        print(f"no test misses {row.file}:{row.line}: {row.function} ({row.operation})")
+    print(f"mutation: {len(rows) - len(absent)} rows taken away, {len(green)} that no test misses;"
+          f" {len(absent)} rows are not built here")
+    return RED if green or len(rows) == len(absent) else GREEN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

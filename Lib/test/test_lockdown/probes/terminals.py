@@ -1,0 +1,205 @@
+"""Terminals: raw numbers of them, the line editor and the screen."""
+
+import fcntl
+import os
+import select
+import struct
+import subprocess
+import sys
+import termios
+
+from .base import *
+
+curses, readline = optional("_curses"), optional("readline")
+
+
+# --- os, termios ----------------------------------------------------------------------------
+
+def new_terminal(s):
+    """One whose other end nobody has opened yet."""
+    s.master = os.posix_openpt(os.O_RDWR | os.O_NOCTTY)
+
+
+def has_new_terminal():
+    return hasattr(os, "posix_openpt") and has_pty()
+
+
+def its_name(s):
+    new_terminal(s)
+    s.name = os.ptsname(s.master)
+
+
+P("os.posix_openpt", "ipc", lambda s: os.posix_openpt(os.O_RDWR | os.O_NOCTTY) and True,
+  changed("fds"), exists=has_new_terminal)
+P("os.ptsname", "fd&env", lambda s: os.ptsname(s.master), value(lambda text: "/dev/" in text),
+  new_terminal, exists=has_new_terminal)
+# It gives the name to the user that the kernel gave it to already.
+P("os.grantpt", "fd&ipc", lambda s: os.grantpt(s.master), succeeded, new_terminal,
+  exists=has_new_terminal)
+P("os.unlockpt", "fd&ipc",
+  lambda s: os.unlockpt(s.master) or os.open(s.name, os.O_RDWR | os.O_NOCTTY) and True,
+  returned(lambda s, seen: True), its_name, also=("fs.read", "fs.write"),
+  exists=has_new_terminal)
+P("os.login_tty", "fd&proc", lambda s: os.login_tty(s.slave), changed("session"), pty)
+
+
+def typed(s):
+    """A terminal with a line that was typed and not read."""
+    pty(s)
+    os.write(s.master, b"typed\n")
+
+
+def waiting(s):
+    """How many bytes wait to be read from the terminal."""
+    return struct.unpack("i", fcntl.ioctl(s.slave, termios.FIONREAD, bytes(4)))[0]
+
+
+def without_echo(s):
+    pty(s)
+    s.settings = termios.tcgetattr(s.slave)
+    s.settings[3] &= ~termios.ECHO
+
+
+# Waits until the other end has room, which it has.
+P("termios.tcdrain", "fd", lambda s: termios.tcdrain(s.slave), succeeded, pty)
+P("termios.tcflow", "fd",
+  # The character that tells the other end to stop.
+  lambda s: termios.tcflow(s.slave, termios.TCIOFF) or os.read(s.master, 9),
+  returned(lambda s, seen: b"\x13"), pty)
+P("termios.tcflush", "fd", lambda s: termios.tcflush(s.slave, termios.TCIFLUSH) or waiting(s),
+  returned(lambda s, seen: 0), typed, exists=has_pty)
+P("termios.tcgetwinsize", "fd", lambda s: termios.tcgetwinsize(s.slave),
+  returned(lambda s, seen: (12, 34)),
+  lambda s: pty(s) or termios.tcsetwinsize(s.slave, (12, 34)), exists=has_pty)
+P("termios.tcsetwinsize", "fd&proc",
+  lambda s: termios.tcsetwinsize(s.slave, (12, 34)) or termios.tcgetwinsize(s.slave),
+  returned(lambda s, seen: (12, 34)), pty)
+# There is no line that it could break.
+P("termios.tcsendbreak", "fd", lambda s: termios.tcsendbreak(s.slave, 0), succeeded, pty)
+P("termios.tcsetattr", "fd",
+  lambda s: termios.tcsetattr(s.slave, termios.TCSANOW, s.settings) or
+  termios.tcgetattr(s.slave)[3] & termios.ECHO, returned(lambda s, seen: 0), without_echo,
+  exists=has_pty)
+
+
+# --- readline -------------------------------------------------------------------------------
+
+def has_readline():
+    return readline is not None
+
+
+def has_append():
+    return hasattr(readline, "append_history_file")
+
+
+OPENER = """
+import os, signal
+signal.alarm(20)
+os.close(os.open("init", os.O_WRONLY))
+os.mkdir("made")
+os.write(1, b"made")
+"""
+
+
+def init_file(s):
+    """A pipe with a child that goes on when somebody opens it to read, and never waits for long."""
+    os.mkfifo(s("init"))
+    s.child = subprocess.Popen([sys.executable, "-I", "-S", "-c", OPENER], cwd=s.path,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def opened(call):
+    """Wait for the child after a call that lets it go on."""
+    def wait(s):
+        call(s)
+        return s.child.stdout.read()
+    return wait
+
+
+def history(s):
+    readline.add_history("a canary")
+
+
+P("readline.parse_and_bind", "fs.read",
+  opened(lambda s: readline.parse_and_bind(f"$include {s('init')}")), made("made"), init_file,
+  exists=has_readline)
+P("readline.read_init_file", "fs.read", opened(lambda s: readline.read_init_file(s("init"))),
+  made("made"), init_file, exists=has_readline)
+P("readline.read_history_file", "fs.read",
+  lambda s: readline.read_history_file(s("file")) or readline.get_current_history_length(),
+  returned(lambda s, seen: TEXT.count(b"\n")), lambda s: readline.clear_history(),
+  exists=has_readline)
+P("readline.write_history_file", "fs.write", lambda s: readline.write_history_file(s("made")),
+  holds("made", b"canary"), history, exists=has_readline)
+P("readline.append_history_file", "fs.write",
+  lambda s: readline.append_history_file(1, s("folder/inner")),
+  holds("folder/inner", b"a canary"), history, exists=has_append)
+P("readline.get_history_item", "env", lambda s: readline.get_history_item(1),
+  returned(lambda s, seen: "a canary"), lambda s: (readline.clear_history(), history(s)),
+  exists=has_readline)
+
+
+# --- curses ---------------------------------------------------------------------------------
+
+def has_curses():
+    return curses is not None and has_pty()
+
+
+def described(s):
+    """A terminal, and the name by which its description is found."""
+    pty(s)
+    os.environ["TERM"] = "xterm"
+
+
+def screen(s):
+    """A screen that is older than the lock; stdin and stdout are the terminal only meanwhile."""
+    described(s)
+    saved = os.dup(0), os.dup(1)
+    os.dup2(s.slave, 0)
+    os.dup2(s.slave, 1)
+    try:
+        s.window = curses.initscr()
+        curses.endwin()
+    finally:
+        for number, copy in enumerate(saved):
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def taken(s):
+    """Take the terminal for a screen, and tell whether the terminal got anything."""
+    os.dup2(s.slave, 0)
+    os.dup2(s.slave, 1)
+    curses.initscr().refresh()
+    return bool(select.select([s.master], [], [], 10)[0])
+
+
+def saved_window(s):
+    screen(s)
+    with open(s("window"), "w+b") as file:
+        curses.newwin(3, 7).putwin(file)
+    s.file = open(s("window"), "rb")
+
+
+def new_file(s):
+    screen(s)
+    s.file = open(s("made"), "wb")
+
+
+P("_curses.initscr", "fs.read", taken, returned(lambda s, seen: True), described,
+  also=("fd", "ipc"), exists=has_curses)
+P("_curses.setupterm", "fd&fs.read",
+  lambda s: curses.setupterm("xterm", s.slave) or curses.tigetnum("cols"),
+  returned(lambda s, seen: 80), described, exists=has_curses)
+P("_curses.tparm", "code", lambda s: curses.tparm(b"%p1%d", 5), returned(lambda s, seen: b"5"),
+  screen, exists=has_curses)
+P("_curses.longname", "env", lambda s: curses.longname(), value(lambda text: "term" in text),
+  screen, exists=has_curses)
+P("_curses.termname", "env", lambda s: curses.termname(), returned(lambda s, seen: b"xterm"),
+  screen, exists=has_curses)
+P("_curses.typeahead", "fd", lambda s: curses.typeahead(s.slave), succeeded, screen,
+  exists=has_curses)
+P("_curses.getwin", "fs.write", lambda s: curses.getwin(s.file).getmaxyx(),
+  returned(lambda s, seen: (3, 7)), saved_window, exists=has_curses)
+P("_curses.window.putwin", "fs.write", lambda s: (s.window.putwin(s.file), s.file.flush()),
+  lambda s, seen: os.path.getsize(s("made")) > 0, new_file, exists=has_curses)

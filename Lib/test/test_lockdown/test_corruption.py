@@ -1,0 +1,154 @@
+"""Ways to make C code take one thing for another, or use what is gone: each was a hole once.
+
+Whoever can write to memory is stopped by no guard, so each of these ends in an answer or an error
+of Python, in a locked process, and the process lives.
+"""
+
+import unittest
+from test.test_lockdown import fresh
+
+
+class CorruptionTest(unittest.TestCase):
+
+    def check(self, source):
+        """Run source, locked with nothing kept; give its facts."""
+        outcome = fresh.scenario("lockdownlib.lockdown(keep=())\n" + fresh.text(source)
+                                 + "report(lives=True)", expect=None)
+        self.assertFalse(fresh.died(outcome), outcome)
+        self.assertTrue(outcome.facts.get("lives"), outcome)
+        return outcome.facts
+
+    def test_defaults_of_a_generic_function(self):
+        facts = self.check("""
+            |import types
+            |code = compile("def f[T](a=1, *, b=2): return a", "name", "exec")
+            |inner = next(const for const in code.co_consts if isinstance(const, types.CodeType))
+            |maker = types.FunctionType(inner, {})
+            |f = maker(b"A" * 64, b"A" * 64)
+            |report(defaults=repr((f.__defaults__, f.__kwdefaults__)))
+            |report(called=attempt(f)[:2])
+            """)
+        self.assertEqual(facts["defaults"], "(None, None)")
+        self.assertEqual(facts["called"], ["raised", "TypeError"])
+
+    def test_a_type_parameter_named_as_the_compiler_names_defaults(self):
+        facts = self.check("""
+            |import ast
+            |tree = ast.parse("def f[T](a=1): return a")
+            |tree.body[0].type_params[0].name = ".defaults"
+            |exec(compile(tree, "name", "exec"))
+            |report(called=attempt(f)[:2])
+            """)
+        self.assertEqual(facts["called"], ["raised", "TypeError"])
+
+    def test_type_parameters_set_through_the_frame(self):
+        facts = self.check("""
+            |import builtins
+            |class Names(dict):
+            |    def __getitem__(self, name):
+            |        if name == "__build_class__":
+            |            sys._getframe(1).f_locals[".type_params"] = 42
+            |        return getattr(builtins, name)
+            |report(made=attempt(exec, "class C[T]: pass", {"__builtins__": Names()})[:2])
+            """)
+        self.assertEqual(facts["made"], ["raised", "TypeError"])
+
+    def test_a_proxy_keeps_the_dict_of_a_type(self):
+        facts = self.check("""
+            |given = []
+            |class Taker:
+            |    def __eq__(self, other):
+            |        given.append(other)
+            |        return True
+            |    def __ror__(self, other):
+            |        given.append(other)
+            |        return 1
+            |int.__dict__ == Taker(), int.__dict__ | Taker()
+            |for mapping in given:
+            |    mapping["planted"] = 1
+            |report(given=len(given), planted="planted" in int.__dict__)
+            """)
+        self.assertEqual((facts["given"], facts["planted"]), (2, False))
+
+    def test_the_view_of_a_buffer_outlives_it(self):
+        facts = self.check("""
+            |import io
+            |class Raw(io.RawIOBase):
+            |    def readable(self): return True
+            |    def writable(self): return True
+            |    def readinto(self, view):
+            |        views.append(view)
+            |        return len(view)
+            |    def write(self, view):
+            |        views.append(view)
+            |        return len(view)
+            |views = []
+            |reader = io.BufferedReader(Raw(), 200_000)
+            |report(empty=not any(reader.read(1000)))
+            |writer = io.BufferedWriter(Raw(), 200_000)
+            |writer.write(b"x")
+            |writer.flush()
+            |del reader, writer
+            |others = [bytes(200_000) for _ in range(8)]
+            |views[0][:] = b"A" * len(views[0])
+            |report(owned=[view.obj is not None for view in views],
+            |       untouched=not any(map(any, others)))
+            """)
+        self.assertEqual(facts["owned"], [True, True])
+        self.assertEqual((facts["untouched"], facts["empty"]), (True, True))
+
+    def test_a_buffer_set_up_again_while_it_reads(self):
+        facts = self.check("""
+            |import io
+            |class Raw(io.RawIOBase):
+            |    def readable(self): return True
+            |    def readinto(self, view):
+            |        report(again=attempt(buffer.__init__, self, 16)[0],
+            |               detached=attempt(buffer.detach)[0])
+            |        return len(view)
+            |buffer = io.BufferedReader(Raw(), 4096)
+            |report(empty=not any(buffer.peek(4096)))
+            """)
+        self.assertIn(facts["again"], ("raised", "refused"))
+        self.assertIn(facts["detached"], ("raised", "refused"))
+        self.assertTrue(facts["empty"])
+
+    def test_patterns_made_by_hand(self):
+        facts = self.check("""
+            |import _sre
+            |from re._constants import IN, INFO, LITERAL, SUCCESS
+            |def made(*code):
+            |    pattern = attempt(_sre.compile, "", 0, list(map(int, code)), 0, {}, (None,))
+            |    return pattern[:2]
+            |report(right=made(INFO, 8, 1, 1, 1, 1, 1, 97, 0, LITERAL, 97, SUCCESS)[0])
+            |report(wrong=[made(IN, 0, SUCCESS), made(IN, 1, SUCCESS),
+            |              made(INFO, 8, 1, 2, 3, 1, 0x7fffffff, 97, 0, LITERAL, 97, SUCCESS),
+            |              made(INFO, 2, 1, 2, 3, 1, 1, 97, 0, LITERAL, 97, SUCCESS)])
+            """)
+        self.assertEqual(facts["right"], "done")
+        self.assertEqual({tuple(found) for found in facts["wrong"]}, {("raised", "RuntimeError")})
+
+    def test_a_record_for_unraisablehook(self):
+        facts = self.check("""
+            |record = next(cls for cls in tuple.__subclasses__()
+            |              if cls.__name__ == "UnraisableHookArgs")
+            |report(hook=attempt(sys.unraisablehook, record((b"A" * 400, 1, None, None, None)))[:2])
+            """)
+        self.assertEqual(facts["hook"], ["raised", "TypeError"])
+
+    def test_super_that_knows_no_type(self):
+        facts = self.check("report(got=attempt(super.__new__(super).__get__, 1)[0])")
+        self.assertIn(facts["got"], ("done", "refused"))
+
+    def test_pointers_to_functions(self):
+        facts = self.check("""
+            |import functools, operator
+            |report(shown=[hasattr(value, "__vectorcalloffset__") for value in (
+            |    functools.partial(print), operator.attrgetter("a"), operator.itemgetter(0),
+            |    operator.methodcaller("a"))])
+            """)
+        self.assertEqual(set(facts["shown"]), {False})
+
+
+if __name__ == "__main__":
+    unittest.main()
