@@ -140,6 +140,17 @@ class CorruptionTest(unittest.TestCase):
         facts = self.check("report(got=attempt(super.__new__(super).__get__, 1)[0])")
         self.assertIn(facts["got"], ("done", "refused"))
 
+    def test_signals_beside_something_else(self):
+        facts = self.check("""
+            |import decimal
+            |context = decimal.Context()
+            |flags = context.flags
+            |report(equal=[flags == other for other in (object(), 5, "x", flags, {})],
+            |       differ=flags != object())
+            """)
+        self.assertEqual(facts["equal"], [False, False, False, True, False])
+        self.assertTrue(facts["differ"])
+
     def test_pointers_to_functions(self):
         facts = self.check("""
             |import functools, operator

@@ -62,6 +62,7 @@ def rows():
 REACHED = {
     # Types that no module shows.
     "InstructionSequence": "subclass('InstructionSequence')",
+    "InstructionSequence.": "subclass('InstructionSequence')()",
     "hamt": "subclass('hamt')",
     "_ctypes.Array.": "(ctypes.c_int * 2)()",
     "_ctypes.Array.raw": "lambda made=ctypes.create_string_buffer(2): made.raw",

@@ -32,6 +32,9 @@ def hidden_type(name):
 P("InstructionSequence", "code", lambda s: type(s.type()).__name__,
   returned(lambda s, seen: "InstructionSequence"),
   lambda s: setattr(s, "type", hidden_type("InstructionSequence")), exists=lambda: True)
+P("InstructionSequence.use_label", "code", lambda s: s.sequence.use_label(0) or
+  s.sequence.new_label(), returned(lambda s, seen: 1),
+  lambda s: setattr(s, "sequence", hidden_type("InstructionSequence")()), exists=lambda: True)
 P("hamt", "code", lambda s: len(s.type().set("key", "value")), returned(lambda s, seen: 1),
   lambda s: setattr(s, "type", hidden_type("hamt")), exists=lambda: True)
 
@@ -152,8 +155,9 @@ P("sys._settraceallthreads", "inspect", lambda s: traced(sys._settraceallthreads
   returned(lambda s, seen: True))
 P("sys._setprofileallthreads", "inspect", lambda s: traced(sys._setprofileallthreads),
   returned(lambda s, seen: True))
-P("sys._debugmallocstats", "inspect", printed, holds("file", b"arenas"), Scratch.open,
-  also=("fd", "ipc"))
+# What is written depends on the allocator; it takes the place of what the file held.
+P("sys._debugmallocstats", "inspect", printed, lambda s, seen: not holds("file", TEXT)(s, seen),
+  Scratch.open, also=("fd", "ipc"))
 P("sys.breakpointhook", "inspect", lambda s: breakpoint(TEXT),
   # The debugger is reached, and does not know what to do with a text.
   value(lambda text: text.startswith("raised TypeError: set_trace()")))
