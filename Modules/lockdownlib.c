@@ -206,6 +206,19 @@ lockdownlib_program_read(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignore
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(is_pending_doc,
+"_is_pending($module, /)\n"
+"--\n"
+"\n"
+"For runpy: whether the program that is being read is to be locked.");
+
+static PyObject *
+lockdownlib_is_pending(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(_PyRuntime.lockdown.start.wanted
+                           && !_PyRuntime.lockdown.start.entered);
+}
+
 PyDoc_STRVAR(why_not_package_doc,
 "_why_not_package($module, name, /)\n"
 "--\n"
@@ -226,6 +239,7 @@ static PyMethodDef methods[] = {
     {"lockdown", _PyCFunction_CAST(lockdownlib_lockdown),
      METH_VARARGS | METH_KEYWORDS, lockdown_doc},
     {"status", lockdownlib_status, METH_NOARGS, status_doc},
+    {"_is_pending", lockdownlib_is_pending, METH_NOARGS, is_pending_doc},
     {"_program_read", lockdownlib_program_read, METH_NOARGS, program_read_doc},
     {"_why_not_package", lockdownlib_why_not_package, METH_O, why_not_package_doc},
     {NULL, NULL},

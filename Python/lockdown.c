@@ -115,23 +115,6 @@ compare_names(const void *name, const void *item)
 /* The variables of the build, a module whose name hangs on the platform. */
 #define BUILD_DATA "_sysconfigdata_"
 
-/* True if `name`, a str, is in SAFE_MODULES.  Sets no exception. */
-int
-_PyLockdown_IsSafeModule(PyObject *name)
-{
-    Py_ssize_t length;
-    const char *utf8 = PyUnicode_AsUTF8AndSize(name, &length);
-    if (utf8 == NULL) {
-        PyErr_Clear();  // a lone surrogate: no module has such a name
-        return 0;
-    }
-    return strlen(utf8) == (size_t)length
-           && (bsearch(utf8, lockdown_safe_modules,
-                       Py_ARRAY_LENGTH(lockdown_safe_modules),
-                       sizeof(lockdown_safe_modules[0]), compare_names) != NULL
-               || strncmp(utf8, BUILD_DATA, strlen(BUILD_DATA)) == 0);
-}
-
 static PyObject *
 build_data_name(void)
 {
@@ -150,6 +133,39 @@ build_data_name(void)
         platform ? platform : Py_None, multiarch ? multiarch : Py_None);
     Py_XDECREF(multiarch);
     return name;
+}
+
+static int
+is_build_data(PyObject *name, const char *utf8)
+{
+    if (strncmp(utf8, BUILD_DATA, strlen(BUILD_DATA)) != 0) {
+        return 0;
+    }
+    PyObject *real = build_data_name();
+    if (real == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    int equal = PyUnicode_Compare(name, real) == 0;
+    Py_DECREF(real);
+    return equal;
+}
+
+/* True if `name`, a str, is in SAFE_MODULES.  Sets no exception. */
+int
+_PyLockdown_IsSafeModule(PyObject *name)
+{
+    Py_ssize_t length;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(name, &length);
+    if (utf8 == NULL) {
+        PyErr_Clear();  // a lone surrogate: no module has such a name
+        return 0;
+    }
+    return strlen(utf8) == (size_t)length
+           && (bsearch(utf8, lockdown_safe_modules,
+                       Py_ARRAY_LENGTH(lockdown_safe_modules),
+                       sizeof(lockdown_safe_modules[0]), compare_names) != NULL
+               || is_build_data(name, utf8));
 }
 
 PyObject *
@@ -235,7 +251,7 @@ scrub_late(PyInterpreterState *interp)
         return;
     }
     PyObject *raised = PyErr_GetRaisedException();
-    struct _PyLockdown_scrub *scrub = _PyLockdown_PrepareScrub();
+    struct _PyLockdown_scrub *scrub = _PyLockdown_PrepareScrub(1);
     if (scrub == NULL) {
         PyErr_Print();
         Py_FatalError("lockdown: an interpreter cannot be scrubbed");
@@ -360,7 +376,7 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     }
     struct _PyLockdown_scrub *scrub = NULL;
     if ((refuse & Py_LOCKDOWN_ENV) != 0 && !_PyLockdown_HIDES(ENV)) {
-        scrub = _PyLockdown_PrepareScrub();
+        scrub = _PyLockdown_PrepareScrub(0);
         if (scrub == NULL) {
             return -1;
         }

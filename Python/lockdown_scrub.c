@@ -36,6 +36,7 @@ struct action {
 
 struct _PyLockdown_scrub {
     PyInterpreterState *interp;
+    int late;               // refused already, and so without a way back
     size_t length, allocated;
     struct action *actions;
 };
@@ -67,12 +68,18 @@ add_action(struct _PyLockdown_scrub *scrub, enum action_kind kind,
     return 0;
 }
 
-static void
+/* Something else stands in a slot.  An interpreter that is late goes without it:
+   what its own code put there is its own, and its guards refuse already. */
+static int
 refuse_to_scrub(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot)
 {
+    if (scrub->late) {
+        return 0;
+    }
     PyErr_Format(scrub->interp->lockdown.error,
                  "%s.%s cannot be cleared: it is not what the standard library "
                  "puts there", slot->module, slot->path);
+    return -1;
 }
 
 /* One step of a path: .NAME, ['KEY'] or [0]. */
@@ -155,8 +162,7 @@ add_clear(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
         copy = PyFrozenSet_New(object);
     }
     else {
-        refuse_to_scrub(scrub, slot);
-        return -1;
+        return refuse_to_scrub(scrub, slot);
     }
     if (copy == NULL) {
         return -1;
@@ -172,12 +178,14 @@ add_cache(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
 {
     PyObject *method;
     int result = PyObject_GetOptionalAttrString(object, "cache_clear", &method);
-    if (result > 0 && PyCFunction_Check(method)) {
+    // Only that of functools itself cannot fail.
+    if (result > 0 && PyCFunction_Check(method)
+        && strcmp(Py_TYPE(object)->tp_name, "functools._lru_cache_wrapper") == 0)
+    {
         result = add_action(scrub, CLEAR_CACHE, method, NULL, NULL, NULL);
     }
     else if (result >= 0) {
-        refuse_to_scrub(scrub, slot);
-        result = -1;
+        result = refuse_to_scrub(scrub, slot);
     }
     Py_XDECREF(method);
     return result;
@@ -243,8 +251,7 @@ add_set(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
         kind = SET_TYPE_ATTRIBUTE;
         dict = ((PyTypeObject *)owner)->tp_dict;
         if (_PyType_HasFeature((PyTypeObject *)owner, Py_TPFLAGS_IMMUTABLETYPE)) {
-            refuse_to_scrub(scrub, slot);
-            return -1;
+            return refuse_to_scrub(scrub, slot);
         }
     }
     else {
@@ -260,8 +267,7 @@ add_set(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
             || (inherited != NULL && Py_TYPE(inherited)->tp_descr_set != NULL
                 && !Py_IS_TYPE(inherited, &PyMemberDescr_Type)))
         {
-            refuse_to_scrub(scrub, slot);
-            return -1;
+            return refuse_to_scrub(scrub, slot);
         }
         return add_action(scrub, SET_ATTRIBUTE, owner, step, value, NULL);
     }
@@ -318,8 +324,13 @@ add_slot(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
         if (last) {
             // FUNCTION.__defaults__[0]
             value = value_of(slot);
-            result = value == NULL || function == NULL ? -1
-                     : add_defaults(scrub, function, step, value);
+            if (function == NULL) {
+                result = refuse_to_scrub(scrub, slot);
+            }
+            else {
+                result = value == NULL ? -1
+                         : add_defaults(scrub, function, step, value);
+            }
             Py_DECREF(next);
             break;
         }
@@ -343,8 +354,7 @@ add_module(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
         return 0;       // barred from being imported
     }
     if (!PyModule_Check(module)) {
-        refuse_to_scrub(scrub, slot);
-        return -1;
+        return refuse_to_scrub(scrub, slot);
     }
     return add_slot(scrub, slot, module);
 }
@@ -419,7 +429,7 @@ add_all(struct _PyLockdown_scrub *scrub)
 /* What a scrub of the current interpreter has to do; NULL with an exception if
    something stands where it should and cannot be cleared. */
 struct _PyLockdown_scrub *
-_PyLockdown_PrepareScrub(void)
+_PyLockdown_PrepareScrub(int late)
 {
     struct _PyLockdown_scrub *scrub = PyMem_Calloc(1, sizeof(*scrub));
     if (scrub == NULL) {
@@ -427,6 +437,7 @@ _PyLockdown_PrepareScrub(void)
         return NULL;
     }
     scrub->interp = _PyInterpreterState_GET();
+    scrub->late = late;
     if (add_all(scrub) < 0) {
         _PyLockdown_FinishScrub(scrub, 0);
         return NULL;

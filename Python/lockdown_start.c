@@ -124,13 +124,33 @@ _PyLockdown_UseSafeFrozen(void)
     return _PyRuntime.lockdown.born_locked || _PyLockdown_HIDES(IMPORT);
 }
 
+/* The folder of the program goes from sys.path: reading the program may import
+   a codec, and what that imports would be found there and run unlocked. */
+static void
+leave_program_folder(void)
+{
+    if (_PyInterpreterState_GetConfig(_PyInterpreterState_GET())->safe_path) {
+        return;     // it is not there
+    }
+    PyObject *path = PySys_GetObject("path");  // borrowed
+    if (path == NULL || !PyList_Check(path)
+        || PyList_SetSlice(path, 0, 1, NULL) < 0)
+    {
+        PyErr_Clear();
+    }
+}
+
 /* From now on the next code object that pythonrun.c runs is the program.
    True if it is to be run locked. */
 int
 _PyLockdown_ArmProgram(void)
 {
-    _PyRuntime.lockdown.start.armed = _PyRuntime.lockdown.start.wanted;
-    return _PyRuntime.lockdown.start.wanted || _PyLockdown_HIDES(IMPORT);
+    struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    if (state->start.wanted && !state->start.armed && !state->start.entered) {
+        leave_program_folder();
+    }
+    state->start.armed = state->start.wanted;
+    return state->start.wanted || _PyLockdown_HIDES(IMPORT);
 }
 
 /* The program has been read: lock, if that was asked for and is not done. */

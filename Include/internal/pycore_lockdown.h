@@ -49,7 +49,7 @@ extern PyObject *_PyLockdown_UpstreamText(void);
 
 /* lockdown_scrub.c */
 struct _PyLockdown_scrub;
-extern struct _PyLockdown_scrub *_PyLockdown_PrepareScrub(void);
+extern struct _PyLockdown_scrub *_PyLockdown_PrepareScrub(int late);
 extern void _PyLockdown_RunScrub(struct _PyLockdown_scrub *scrub);
 extern void _PyLockdown_FinishScrub(struct _PyLockdown_scrub *scrub, int done);
 

@@ -1,6 +1,7 @@
 """-X lockdown and PYTHONLOCKDOWN: processes that are started to be locked."""
 
 import os
+import py_compile
 import re
 import select
 import subprocess
@@ -175,6 +176,52 @@ class ProgramTest(BesideTest):
     def test_program_that_locks_itself(self):
         source = "import lockdownlib; lockdownlib.lockdown(keep=()); print('fine')"
         self.assertEqual(fresh.run("-X", "lockdown=fd", "-c", source).out, "fine\n")
+
+
+class HostileFolderTest(fresh.FolderTest):
+    """What lies beside the program does not run before the lock."""
+
+    HOSTILE = "import os\nos.mkdir('ran')\n"
+
+    def setUp(self):
+        super().setUp()
+        for name in "_bz2", "nt", "_winapi":
+            self.write(f"{name}.py", self.HOSTILE)
+            self.write(f"program/{name}.py", self.HOSTILE)
+        # To read this, the codec is imported, and what that needs.
+        source = "# coding: bz2\nprint('program')\n"
+        self.write("script.py", source)
+        self.write("program/__main__.py", source)
+        with zipfile.ZipFile(os.path.join(self.folder, "program.zip"), "w") as archive:
+            archive.writestr("__main__.py", source)
+            archive.writestr("_bz2.py", self.HOSTILE)
+
+    def ran(self, *args):
+        with open(os.path.join(self.folder, "script.py"), encoding="utf-8") as file:
+            fresh.run(*args, cwd=self.folder, stdin=file.read(), expect=None)
+        folder = os.path.join(self.folder, "ran")
+        if os.path.exists(folder):
+            os.rmdir(folder)
+            return True
+        return False
+
+    def test_locked(self):
+        for args in (["script.py"], ["program"], ["program.zip"], ["-m", "script"], ["-"],
+                     ["-m", "zipfile"], ["-m", "asyncio"], ["-c", "# coding: bz2\n1"]):
+            with self.subTest(args):
+                self.assertFalse(self.ran("-X", "lockdown", *args))
+
+    def test_control(self):
+        for args in ["script.py"], ["program"], ["program.zip"], ["-m", "script"]:
+            with self.subTest(args):
+                self.assertTrue(self.ran(*args))
+
+    def test_program_of_bytecode_alone(self):
+        path = self.write("compiled/source.py", PROGRAM)
+        py_compile.compile(path, os.path.join(self.folder, "compiled", "__main__.pyc"))
+        os.unlink(path)
+        outcome = fresh.run("-X", "lockdown", "compiled", cwd=self.folder, expect=1)
+        self.assertIn("-X lockdown runs no bytecode", outcome.err)
 
 
 class ValueTest(BesideTest):

@@ -94,6 +94,7 @@ REACHED = {
     "frame.f_trace": "lambda value: setattr(frame, 'f_trace', value)",
     "frame.f_trace_opcodes": "lambda value: setattr(frame, 'f_trace_opcodes', value)",
     "mmap.mmap.": "mmap.mmap(-1, 100)",
+    "os._inputhook": "importlib.import_module('posix')._inputhook",
     "os.DirEntry.": "next(os.scandir('/'))",
     "select.epoll.": "select.epoll()",
     "select.poll.": "select.poll()",

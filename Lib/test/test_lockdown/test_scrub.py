@@ -136,9 +136,22 @@ class SlotTest(unittest.TestCase):
             """).facts
         self.assertEqual(facts, {"failed": "None"})
 
+    def test_other_interpreter_with_something_else_in_a_slot(self):
+        facts = fresh.scenario("""
+            |import _interpreters
+            |inner = _interpreters.create()
+            |_interpreters.exec(inner, "import linecache, os; linecache.cache = ()")
+            |lockdownlib.lockdown(keep=["runtime"])
+            |report(failed=str(_interpreters.exec(inner, "assert not os.environ")))
+            """).facts
+        self.assertEqual(facts, {"failed": "None"})
+
     def test_what_cannot_be_cleared_is_named_and_nothing_is_locked(self):
         for module, place, value in (
                 ("filecmp", "_cache", "5"), ("fnmatch", "_compile_pattern", "lambda pattern: 1"),
+                ("fnmatch", "_compile_pattern",
+                 "type('C', (), {'cache_clear': [].pop})()"),
+                ("platform", "architecture", "type('C', (), {'__defaults__': (1,)})()"),
                 ("multiprocessing.process", "_current_process",
                  "type('C', (), {'__setattr__': 1, '_config': {}, '_parent_pid': 7})()")):
             with self.subTest(module):

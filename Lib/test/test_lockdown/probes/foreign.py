@@ -5,7 +5,7 @@ import sys
 
 from .base import *
 
-ctypes, tkinter = optional("ctypes"), optional("_tkinter")
+ctypes, tkinter, posix = optional("ctypes"), optional("_tkinter"), optional("posix")
 
 
 # --- ctypes: code --------------------------------------------------------------------------
@@ -212,6 +212,14 @@ def watching(s):
     s.called = []
 
 
+def timed(s):
+    called = []
+    s.application.createtimerhandler(0, lambda: called.append(1))
+    while not called:
+        s.application.dooneevent(0)
+    return len(called)
+
+
 def waiting(s):
     """A script that waits for its turn; the main loop ends with it."""
     application(s)
@@ -251,6 +259,14 @@ T("loadtk", "proc", lambda s: s.application.loadtk(),
 T("record", "proc", lambda s: s.application.record("probed")
   or s.application.eval("history event [expr {[history nextid] - 1}]"), text_is("'probed'"))
 
+T("createcommand", "proc",
+  lambda s: s.application.createcommand("probed", lambda: "called")
+  or s.application.eval("probed"), text_is("'called'"))
+T("deletecommand", "proc", lambda s: s.application.deletecommand("stop")
+  or s.application.eval("info commands stop"), text_is("''"), setup=waiting)
+T("createtimerhandler", "proc", timed, text_is("1"))
+P("os._inputhook", "proc", lambda s: posix._inputhook(), succeeded,
+  exists=lambda: posix is not None)
 T("dooneevent", "proc", lambda s: s.application.dooneevent(tkinter.DONT_WAIT), made("made"),
   setup=waiting)
 T("mainloop", "proc", lambda s: s.application.mainloop(-1), made("made"), setup=waiting)

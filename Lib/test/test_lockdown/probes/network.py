@@ -41,7 +41,7 @@ P("socket.getnameinfo", "net",
 # The first: others may come and go meanwhile.
 P("socket.if_nameindex", "env", lambda s: min(socket.if_nameindex()),
   returned(lambda s, seen: min(socket.if_nameindex())))
-P("socket.sethostname", "env", lambda s: socket.sethostname("probe-of-lockdown"), succeeded,
+P("socket.sethostname", "env&proc", lambda s: socket.sethostname("probe-of-lockdown"), succeeded,
   # Only in a namespace of its own: the machine keeps its name.
   lambda s: os.unshare(os.CLONE_NEWUTS), root=True,
   exists=lambda: hasattr(os, "unshare") and can_unshare())
