@@ -43,6 +43,8 @@ RESAMPLES = 5000
 
 # The measured processes run these with two names set: rounds, and size.
 # Objects are made before the clock starts; the look-ups hash each one again.
+# Others are made first: they take the places that start-up left free here and
+# there, where objects would share a set's slots by accident, in each build others.
 WORKLOADS = {
     "os.stat": """
 import os
@@ -57,6 +59,7 @@ def work(call=os.getpid):
         call()
 """,
     "set": """
+filled = [object() for _ in range(20_000)]
 objects = [object() for _ in range(size)]
 def work():
     for _ in range(rounds):
@@ -65,6 +68,7 @@ def work():
             one in made
 """,
     "dict": """
+filled = [object() for _ in range(20_000)]
 objects = [object() for _ in range(size)]
 def work():
     for _ in range(rounds):
@@ -96,10 +100,10 @@ class Workload:
         self.counted_rounds = counted_rounds
 
     def command(self, python, rounds):
-        # -I: neither the environment nor the user's site may differ.
+        # What -I does, but for the seed in the environment: see run().
         if self.body is None:
-            return [python, "-I", "-c", "pass"]
-        return [python, "-I", "-S", "-c", TIMED.format(body=self.body),
+            return [python, "-P", "-s", "-c", "pass"]
+        return [python, "-P", "-s", "-S", "-c", TIMED.format(body=self.body),
                 str(rounds), str(self.size)]
 
 
@@ -122,8 +126,12 @@ def fail(message):
 
 
 def run(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True)
+    # A random seed moves every dict of names, and with it each count by some per cent.
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith("PYTHON")}
+    environment["PYTHONHASHSEED"] = "0"
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=environment, text=True)
     if done.returncode:
         fail(f"exit status {done.returncode} from {' '.join(command[:4])} ...\n"
              + done.stderr[-2000:])
