@@ -129,10 +129,9 @@ class Child:
                 name = f"{key[0]}.{cls.__qualname__}"
                 self.instances[cls] = [makers.make(name, cls) for number in range(INSTANCES)]
         self.clock = Clock()
-        if witness.available():
-            witness.lock()
-        else:
-            lockdownlib.lockdown(keep=())
+        witnessed = witness.available() and witness.lock()
+        lockdownlib.lockdown(keep=())
+        self.tell(witness=witnessed)
 
     def run(self):
         """Never comes back: when locked, a process may not even end at once."""
@@ -254,7 +253,9 @@ class Fuzzer:
         begun, done, ended = None, 0, False
         for line in self.lines(read):
             facts = json.loads(line)
-            if "begin" in facts:
+            if "witness" in facts:
+                self.counts["witnessed"] += facts["witness"]
+            elif "begin" in facts:
                 begun = facts["begin"]
             elif "end" in facts or "broken" in facts:
                 if "broken" in facts:
@@ -309,7 +310,9 @@ class Fuzzer:
             "refused", "returned", "raised", "TypeError", "waited"))
         return (f"fuzzer: {len(self.called)} entries, {self.counts['calls']} calls ({words}),"
                 f" {len(self.reached)} entries reached ({share:.1%}), {len(self.without)} without"
-                f" an instance, {len(self.problems)} problems, seed {self.seed}")
+                f" an instance, {len(self.problems)} problems, seed {self.seed};"
+                f" {self.counts['witnessed']} of {self.counts['children']} processes under the"
+                f" kernel's witness")
 
 
 def main():
