@@ -133,10 +133,11 @@ leave_program_folder(void)
         return;     // it is not there
     }
     PyObject *path = PySys_GetObject("path");  // borrowed
-    if (path == NULL || !PyList_Check(path)
-        || PyList_SetSlice(path, 0, 1, NULL) < 0)
+    // If it is no list, nothing can be found by it.
+    if (path != NULL && PyList_Check(path)
+        && PyList_SetSlice(path, 0, 1, NULL) < 0)
     {
-        PyErr_Clear();
+        Py_FatalError("lockdown: sys.path cannot be changed");
     }
 }
 

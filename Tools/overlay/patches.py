@@ -3,8 +3,6 @@
 import re
 from collections import namedtuple
 
-from overlay import OverlayError
-
 Hunk = namedtuple("Hunk", "line anchor old new")
 
 

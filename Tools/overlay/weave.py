@@ -17,7 +17,6 @@ from pathlib import Path
 import guards
 import patches
 import register
-import safemodules
 from overlay import OverlayError, read_overlay
 from safemodules import TABLE, SafeModules, read_safe_modules
 from upstream import read_upstream, unpacked_hash

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import unittest
 from test import support
 from test.test_lockdown import fresh, ledger

@@ -23,12 +23,12 @@ import os
 import re
 import sys
 
+import lockdownlib
+
 FOLDER = os.path.dirname(__file__)
 MODULES = "modules.tsv"
 
-RIGHTS = ("fs.read", "fs.write", "fd", "proc", "net", "import", "env", "code", "inspect",
-          "runtime", "ipc")
-_RIGHT = "|".join(map(re.escape, RIGHTS))
+_RIGHT = "|".join(map(re.escape, lockdownlib.RIGHTS))
 _JUDGEMENT = re.compile(rf"pure|handle|hidden|refused ((?:{_RIGHT})(?:[&|](?:{_RIGHT}))*\??)")
 _OPTION = re.compile(r"(since|until|on|when|as)=(\S+)(?:\s+|\Z)")
 
