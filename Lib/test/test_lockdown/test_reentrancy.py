@@ -1,0 +1,242 @@
+"""C code that calls Python code, which calls it again or takes away what it works on.
+
+Each of these used memory that was gone.  Python's allocator hides that, so they run with that of
+the C library, which fills what it frees.
+"""
+
+import unittest
+from test.test_lockdown import fresh
+
+
+class ReentrancyTest(unittest.TestCase):
+
+    def check(self, source):
+        """Run source, locked with nothing kept; give its facts."""
+        outcome = fresh.scenario(
+            "lockdownlib.lockdown(keep=())\n" + fresh.text(source) + "report(lives=True)",
+            expect=None, options=("-s", "-P"), env=fresh.environment(PYTHONMALLOC="malloc_debug"))
+        self.assertFalse(fresh.died(outcome), outcome)
+        self.assertTrue(outcome.facts.get("lives"), outcome)
+        return outcome.facts
+
+    def test_a_buffer_detached_by_its_raw_object(self):
+        facts = self.check("""
+            |import io
+            |class Raw(io.RawIOBase):
+            |    def readable(self): return True
+            |    def writable(self): return True
+            |    def readinto(self, view):
+            |        inner.append(attempt(act)[:2])
+            |        return len(view)
+            |    def write(self, view):
+            |        inner.append(attempt(act)[:2])
+            |        return len(view)
+            |inner = []
+            |reader, writer = io.BufferedReader(Raw()), io.BufferedWriter(Raw())
+            |act = reader.detach
+            |report(read=attempt(reader.read, 10)[0])
+            |writer.write(b"x")
+            |act = writer.detach
+            |report(flushed=attempt(writer.flush)[0], inner=inner)
+            """)
+        self.assertEqual((facts["read"], facts["flushed"]), ("done", "done"))
+        self.assertEqual(set(map(tuple, facts["inner"])), {("raised", "RuntimeError")})
+
+    def test_a_buffer_detached_while_it_is_flushed(self):
+        facts = self.check("""
+            |import io
+            |class Raw(io.RawIOBase):
+            |    def readable(self): return True
+            |class Reader(io.BufferedReader):
+            |    def flush(self):
+            |        if not self.raw.closed:
+            |            io.BufferedReader.flush(self)
+            |            Reader.flush = lambda self: None
+            |            self.detach()
+            |report(closed=attempt(Reader(Raw()).close)[:2])
+            """)
+        self.assertEqual(facts["closed"], ["raised", "ValueError"])
+
+    def test_a_text_layer_detached_by_its_buffer(self):
+        facts = self.check("""
+            |import io
+            |class Buffer(io.BytesIO):
+            |    def read1(self, size=-1):
+            |        text.detach()
+            |        return b"abc"
+            |    read = read1
+            |    def write(self, data):
+            |        text.detach()
+            |        return len(data)
+            |found = []
+            |for call in "read", "readline":
+            |    text = io.TextIOWrapper(Buffer(), encoding="utf-8")
+            |    found.append(attempt(getattr(text, call), 3)[0])
+            |text = io.TextIOWrapper(Buffer(), encoding="utf-8")
+            |found.append(attempt(text.write, "x" * 100_000)[0])
+            |report(after=attempt(text.write, "y")[:2])
+            |text = io.TextIOWrapper(Buffer(), encoding="utf-8", line_buffering=True)
+            |found.append(attempt(text.write, "x\\n")[0])
+            |text = io.TextIOWrapper(Buffer(), encoding="utf-8")
+            |text.write("x")
+            |found.append(attempt(text.seek, 0, 2)[0])
+            |report(found=found)
+            """)
+        self.assertEqual(facts["after"], ["raised", "ValueError"])
+        self.assertEqual(facts["found"][-2:], ["raised", "raised"])
+
+    def test_a_text_layer_set_up_again(self):
+        facts = self.check("""
+            |import io
+            |class Buffer(io.BytesIO):
+            |    def read1(self, size=-1):
+            |        report(again=attempt(text.__init__, io.BytesIO(), encoding="ascii")[:2])
+            |        return b"abc"
+            |text = io.TextIOWrapper(Buffer(), encoding="utf-8")
+            |report(read=text.read(3))
+            """)
+        self.assertEqual((facts["again"], facts["read"]), (["raised", "RuntimeError"], "abc"))
+
+    def test_an_error_set_up_again_by_its_numbers(self):
+        facts = self.check("""
+            |class Number:
+            |    def __index__(self):
+            |        error.__init__(*wrong)
+            |        return 0
+            |shown = []
+            |for cls, thing in ((UnicodeDecodeError, b"b"), (UnicodeEncodeError, "b")):
+            |    wrong = ("a", thing, 0, 1, "c")
+            |    error = cls(*wrong)
+            |    for round in range(9):
+            |        error.__init__("e" * 4000, thing * 4000, Number(), 1, "r" * 4000)
+            |    shown.append(len(str(error)))
+            |wrong = ("b", 0, 1, "c")
+            |error = UnicodeTranslateError(*wrong)
+            |for round in range(9):
+            |    error.__init__("b" * 4000, Number(), 1, "r" * 4000)
+            |report(shown=shown + [len(str(error))])
+            """)
+        for length in facts["shown"]:
+            self.assertGreater(length, 4000)
+
+    def test_an_error_about_what_is_no_text(self):
+        facts = self.check("""
+            |shown = []
+            |for error in (UnicodeEncodeError("a", "b", 0, 1, "c"),
+            |              UnicodeDecodeError("a", b"b", 0, 1, "c"),
+            |              UnicodeTranslateError("b", 0, 1, "c")):
+            |    error.object = 5
+            |    shown.append(attempt(str, error)[:2])
+            |class Buffer:
+            |    def __buffer__(self, flags):
+            |        report(inside=str(error))
+            |        return memoryview(b"abc")
+            |error = UnicodeDecodeError("a", b"b", 0, 1, "c")
+            |error.__init__("a", Buffer(), 0, 1, "c")
+            |report(shown=shown)
+            """)
+        self.assertEqual(facts["shown"], [["raised", "TypeError"]] * 3)
+        self.assertEqual(facts["inside"], "")
+
+    def test_a_pickle_buffer_released_while_it_is_released(self):
+        facts = self.check("""
+            |import pickle
+            |class Buffer:
+            |    count = 0
+            |    def __buffer__(self, flags):
+            |        return memoryview(bytearray(b"abc"))
+            |    def __release_buffer__(self, view):
+            |        self.count += 1
+            |        if self.count < 9:
+            |            buffer.release()
+            |owner = Buffer()
+            |buffer = pickle.PickleBuffer(owner)
+            |buffer.release()
+            |report(count=owner.count)
+            """)
+        self.assertEqual(facts["count"], 1)
+
+    def test_an_ordered_dict_changed_by_its_keys(self):
+        facts = self.check("""
+            |from collections import OrderedDict
+            |class Key:
+            |    act = None
+            |    def __hash__(self): return 1
+            |    def __eq__(self, other):
+            |        act, Key.act = Key.act, None
+            |        if act is not None:
+            |            act()
+            |        return self is other
+            |def grow():
+            |    for number in range(500): od[number] = number
+            |    for number in range(490): del od[number]
+            |found = set()
+            |for size in range(3, 20):
+            |    for call in (lambda: od.move_to_end(Key()), lambda: od.pop(Key()),
+            |                 lambda: od.popitem(), lambda: od.setdefault(Key(), 2),
+            |                 lambda: od.__delitem__(Key())):
+            |        for act in grow, lambda: od.clear():
+            |            od = OrderedDict((Key(), number) for number in range(size))
+            |            Key.act = act
+            |            found.add(attempt(call)[0])
+            |            Key.act = None
+            |            attempt(lambda: [od.popitem() for key in list(od)])
+            |od = OrderedDict((Key(), number) for number in range(5))
+            |Key.act = lambda: [dict.__setitem__(od, number, 0) for number in range(500)]
+            |try:
+            |    od.pop(Key())
+            |except RuntimeError as error:
+            |    report(message=str(error))
+            |report(found=sorted(found))
+            """)
+        self.assertIn("look-up", facts.get("message", ""))
+        self.assertIn("raised", facts["found"])
+
+    def test_an_ordered_dict_whose_entries_are_gone(self):
+        facts = self.check("""
+            |from collections import OrderedDict
+            |class Key:
+            |    answers = []
+            |    def __hash__(self): return 1
+            |    def __eq__(self, other): return self.answers.pop(0) if self.answers else False
+            |od = OrderedDict([(Key(), 1)])
+            |Key.answers = [True, True, False]
+            |report(item=attempt(od.pop, Key())[:2])
+            """)
+        self.assertEqual(facts["item"], ["raised", "KeyError"])
+
+    def test_a_callback_whose_context_is_gone(self):
+        facts = self.check("""
+            |import _asyncio
+            |class Loop:
+            |    def get_debug(self): return False
+            |class Callback:
+            |    def __call__(self, future): pass
+            |    def __del__(self): future.add_done_callback(print)
+            |class Any:
+            |    def __eq__(self, other): return True
+            |future = _asyncio.Future(loop=Loop())
+            |future.add_done_callback(Callback())
+            |future.remove_done_callback(Any())
+            |report(callbacks=len(future._callbacks))
+            """)
+        self.assertEqual(facts["callbacks"], 1)
+
+    def test_a_profiler_cleared_by_its_timer(self):
+        facts = self.check("""
+            |import _lsprof
+            |code = compile("1", "name", "exec")
+            |def timer():
+            |    profiler._pystart_callback(code, 0)
+            |    inner.append(attempt(profiler.clear)[:2])
+            |    return 1
+            |inner = []
+            |profiler = _lsprof.Profiler(timer)
+            |profiler._pystart_callback(code, 0)
+            |report(inner=inner)
+            """)
+        self.assertEqual(facts["inner"], [["raised", "RuntimeError"]])
+
+
+if __name__ == "__main__":
+    unittest.main()
