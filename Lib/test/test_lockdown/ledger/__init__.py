@@ -104,6 +104,16 @@ def modules_left_out():
     return {words[0] for words in lines if words[1:2] == ["out"]}
 
 
+def is_left_outside(name):
+    """Whether a safe module is not frozen into the interpreter, by the table of modules."""
+    with open(os.path.join(FOLDER, MODULES), encoding="utf-8") as file:
+        lines = {words[0]: words[2] for line in file if len(words := line.split("\t")) == 3}
+    patterns = [line for line in lines if line.endswith("*")
+                and f"{name}.".startswith(line[:-1])]
+    line = name if name in lines else max(patterns, key=len, default="")
+    return lines.get(line, "").startswith("frozen=no")
+
+
 class Table:
     """The table of one module, asked by the names of its entries."""
 
