@@ -1,0 +1,26 @@
+"""Run code that is not trusted in padded cells: the supervisor's half and the cell's."""
+
+# Each name and the module it is in.  They are imported when first used: a worker, which is this
+# package too, needs two of the modules, and starts the sooner for it.
+_PLACES = {
+    "Cell": "cell", "Result": "cell", "Usage": "cell",
+    "Limits": "limits",
+    "Error": "errors", "CellError": "errors", "LimitExceeded": "errors",
+    "CellCrashed": "errors", "CellClosed": "errors",
+}
+
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name):
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+    value = getattr(import_module(f"{__name__}.{place}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,850 @@
+"""Cells: the supervisor's half of a run."""
+
+import asyncio
+import codecs
+import collections
+import concurrent.futures
+import dataclasses
+import inspect
+import os
+import select
+import signal
+import threading
+import time
+import weakref
+
+from . import channel as kinds
+from . import process, report
+from .channel import CALLS_OPEN, Channel
+from .errors import CellClosed, CellCrashed, CellError, LimitExceeded
+from .limits import Limits, check_kept
+from .monitor import monitor
+from .values import Malformed, OverLimit, decode, encode
+
+CUT = "\n[output cut: its limit is {} bytes]\n"
+# How long a worker may take until it is ready, imports of its own included.
+LONGEST_START = 60
+# The shortest sleep between two looks at a clock.
+_TICK = 0.002
+_ROOM = 1 << 46
+_KERNEL = ("off", "try", "require")
+# What the worker's own exit status says when it could not report.
+_STATUS_LIMITS = {113: "memory"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """What a run used: seconds of processor and of wall time (waits for the supervisor left out),
+    bytes of memory at most so far, calls of the supervisor, bytes of output."""
+
+    cpu: float = 0.0
+    wall: float = 0.0
+    memory: int = 0
+    calls: int = 0
+    output: int = 0
+
+
+class Result:
+    """What became of a run: `text`, `stdout`, `stderr`, `usage`, and `value`, which raises TypeError
+    if it could not cross."""
+
+    def __init__(self, value=None, why=None, text="", stdout="", stderr="", usage=Usage()):
+        self._value = value
+        self._why = why
+        self.text = text
+        self.stdout = stdout
+        self.stderr = stderr
+        self.usage = usage
+
+    @property
+    def value(self):
+        if self._why is not None:
+            raise TypeError(self._why)
+        return self._value
+
+    def __repr__(self):
+        return f"<rexec.Result {self.text!r}>" if self.text else "<rexec.Result>"
+
+
+class _Stream:
+    """One of a run's two streams: bytes from the cell become text here."""
+
+    def __init__(self, sink):
+        self.pieces = []
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        write = getattr(sink, "write", sink)
+        self._write = write if callable(write) else None
+
+    def put(self, data, last=False):
+        self.add(self._decoder.decode(data, last))
+
+    def add(self, text):
+        if text:
+            self.pieces.append(text)
+            if len(self.pieces) > 4096:
+                self.pieces = ["".join(self.pieces)]
+            if self._write is not None:
+                self._write(text)
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(self, cell, number, timeout, caller):
+        limits = cell.limits
+        self.cell = cell
+        self.worker = cell._worker
+        self.number = number
+        self.caller = caller
+        self.streams = {1: _Stream(cell._sinks[0]), 2: _Stream(cell._sinks[1])}
+        self.output = 0
+        self.calls = 0
+        self.open = {}              # calls that were not answered: number to whether own
+        self.started = False
+        self.begin = time.monotonic()
+        self.until = None if timeout is None else self.begin + timeout
+        self.wall = limits.wall
+        self.paused = 0.0
+        self.paused_at = None
+        self.cpu = limits.cpu
+        self.cpu_begin = self.worker.cpu() or 0.0
+        self.cpu_end = self.cpu_begin
+        if self.cpu is not None:
+            self.worker.allow_cpu(self.cpu_begin + self.cpu + 1)
+
+    def check(self):
+        """(the limit that was exceeded or None, seconds until it is worth looking again)."""
+        now = time.monotonic()
+        waits = [3600.0]
+        if self.until is not None:
+            if now >= self.until:
+                return "timeout", 0
+            waits.append(self.until - now)
+        paused_at = self.paused_at
+        if self.wall is not None and paused_at is None:
+            left = self.wall - (now - self.begin - self.paused)
+            if left <= 0:
+                return "wall", 0
+            waits.append(left)
+        if self.cpu is not None:
+            used = self.worker.cpu()
+            if used is not None:
+                self.cpu_end = used
+                left = self.cpu - (used - self.cpu_begin)
+                if left <= 0:
+                    return "cpu", 0
+                # No sooner can all processors together have used it up.
+                waits.append(max(left / _PROCESSORS, _TICK))
+        return None, min(waits)
+
+    def pause(self):
+        if self.paused_at is None and any(self.open.values()):
+            self.paused_at = time.monotonic()
+
+    def go_on(self):
+        if self.paused_at is not None and not any(self.open.values()):
+            self.paused += time.monotonic() - self.paused_at
+            self.paused_at = None
+
+    def usage(self, memory=0):
+        now = time.monotonic() if self.paused_at is None else self.paused_at
+        used = self.worker.cpu()
+        if used is not None:
+            self.cpu_end = used
+        return Usage(self.cpu_end - self.cpu_begin, now - self.begin - self.paused, memory, self.calls,
+                     self.output)
+
+    def result(self, value=None, why=None, text="", memory=0):
+        for stream in self.streams.values():
+            stream.put(b"", True)
+        stdout, stderr = ("".join(stream.pieces) for stream in self.streams.values())
+        return Result(value, why, text, stdout, stderr, self.usage(memory))
+
+
+_PROCESSORS = os.cpu_count() or 1
+
+
+class _Here:
+    """Calls the supervisor's functions in the thread that runs."""
+
+    waker = None
+
+    def call(self, run, number, service, operation, args, kwargs):
+        monitor.watch(run)
+        try:
+            value = service(operation, args, kwargs)
+            if inspect.iscoroutine(value):
+                value = asyncio.run(value)
+            answer = (True, value)
+        except Exception as error:
+            answer = (False, error)
+        finally:
+            monitor.leave(run)
+        run.cell._reply(run, number, *answer)
+
+    def cancel(self, number):
+        pass
+
+    def finish(self):
+        pass
+
+
+class _OnLoop:
+    """Calls coroutine functions on an event loop, others in its executor; the run goes on."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.answers = collections.deque()
+        self.futures = {}
+        self.failed = None
+        self.waker, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self.waker, False)
+        self._lock = threading.Lock()
+
+    def call(self, run, number, service, operation, args, kwargs):
+        async def answer():
+            if run.cell._is_coroutine_service(service, operation):
+                return await service(operation, args, kwargs)
+            value = await self.loop.run_in_executor(None, service, operation, args, kwargs)
+            return await value if inspect.iscoroutine(value) else value
+
+        future = asyncio.run_coroutine_threadsafe(answer(), self.loop)
+        self.futures[number] = future
+        future.add_done_callback(lambda future: self._done(number, future))
+
+    def _done(self, number, future):
+        self.answers.append((number, future))
+        with self._lock:
+            if self._wake is not None:
+                try:
+                    os.write(self._wake, b"!")
+                except BlockingIOError:
+                    pass
+
+    def answer(self, run):
+        """Send the answers that there are."""
+        try:
+            os.read(self.waker, 4096)
+        except BlockingIOError:
+            pass
+        while self.answers:
+            number, future = self.answers.popleft()
+            self.futures.pop(number, None)
+            if future.cancelled():
+                run.cell._reply(run, number, False, RuntimeError("the call was cancelled"))
+                continue
+            error = future.exception()
+            if error is None:
+                run.cell._reply(run, number, True, future.result())
+            elif isinstance(error, Exception):
+                run.cell._reply(run, number, False, error)
+            else:
+                raise error
+
+    def cancel(self, number):
+        future = self.futures.get(number)
+        if future is not None:
+            future.cancel()
+
+    def finish(self):
+        for future in list(self.futures.values()):
+            future.cancel()
+        with self._lock:
+            os.close(self._wake)
+            self._wake = None
+        os.close(self.waker)
+
+
+class _Future(concurrent.futures.Future):
+    """The future of a run; cancelling it ends the cell."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self._cell = cell
+
+    def running(self):
+        return not self.done()
+
+    def cancel(self):
+        if not super().cancel():
+            return False
+        self._cell.close()
+        return True
+
+
+class Cell:
+    """A padded cell: a process that runs code which is not trusted.
+
+    State lasts from one run to the next.  One run at a time: another is a RuntimeError.
+    """
+
+    def __init__(self, *, limits=None, functions=None, stdout=None, stderr=None,
+                 isolation="process", kernel="try", preload=(), path=(), python=None, _worker=None):
+        self.limits = Limits() if limits is None else limits
+        if not isinstance(self.limits, Limits):
+            raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
+        if isolation != "process":
+            raise ValueError(f"isolation must be 'process', not {isolation!r}")
+        if kernel not in _KERNEL:
+            raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
+        check_kept(self.limits, isolation)
+        self._functions = _check_functions(functions)
+        self._sinks = (_check_sink("stdout", stdout), _check_sink("stderr", stderr))
+        self._services = {"function": self._call_function}
+        self._busy = threading.Lock()
+        self._ending = threading.Lock()
+        self._why = None            # how the cell ended: None, "closed", or a limit's name
+        self._run = None
+        self._number = 0
+        self._interrupt = False
+        self._stopped = False
+        self.kernel = 0
+        self._worker = None
+        if _worker is None:
+            _worker = start_worker(process.find_python(python), self.limits.memory, kernel,
+                                   _check_names("preload", preload), [os.fspath(p) for p in path])
+        self._worker = _worker
+        self.kernel = _worker.kernel
+        self._channel = _worker.channel
+        self._channel.reader.value = self.limits.value
+        self._finalizer = weakref.finalize(self, _discard, _worker)
+        self._bind()
+
+    # -- the start
+
+    def _bind(self):
+        setup = {"functions": {name: _is_coroutine_function(function)
+                               for name, function in self._functions.items()},
+                 "value": self.limits.value, "depth": self.limits.depth,
+                 "threads": self.limits.threads}
+        setup.update(self._describe())
+        self._channel.put(kinds.SETUP, 0, encode(setup, _ROOM, 200))
+
+    def _describe(self):
+        """What the cell's half is to be told besides."""
+        return {}
+
+    # -- what is public
+
+    def run(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
+        """Run CODE and return its Result."""
+        return self._perform(kinds.RUN, self._request(code, inputs, stdin, modules), timeout, _Here())
+
+    def call(self, name, /, *args, **kwargs):
+        """Call a function that the cell's code defined; its value."""
+        request = self._call_request(name, args, kwargs)
+        return self._perform(kinds.INVOKE, request, None, _Here()).value
+
+    def start(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
+        """Begin to run CODE in a thread; a concurrent.futures.Future of its Result."""
+        request = self._request(code, inputs, stdin, modules)
+        self._take()
+        future = _Future(self)
+
+        def work():
+            try:
+                result = self._perform_taken(kinds.RUN, request, timeout, _Here())
+            except BaseException as error:
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(error)
+            else:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(result)
+
+        try:
+            threading.Thread(target=work, name="rexec-run", daemon=True).start()
+        except BaseException:
+            self._busy.release()
+            raise
+        return future
+
+    async def arun(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
+        """As run(), for asyncio: coroutine functions run on the loop."""
+        request = self._request(code, inputs, stdin, modules)
+        return await self._perform_async(kinds.RUN, request, timeout)
+
+    async def acall(self, name, /, *args, **kwargs):
+        """As call(), for asyncio."""
+        request = self._call_request(name, args, kwargs)
+        return (await self._perform_async(kinds.INVOKE, request, None)).value
+
+    def interrupt(self):
+        """Raise KeyboardInterrupt in the code that runs, if any does."""
+        run = self._run
+        if run is None:
+            return
+        if run.started:
+            self._worker.signal(signal.SIGINT)
+        else:
+            self._interrupt = True
+
+    @property
+    def modules(self):
+        """The names of the modules that code in the cell can import."""
+        names = self._perform(kinds.LIST, {}, None, _Here()).value
+        if type(names) is not list or not all(type(name) is str for name in names):
+            raise self._crash("broke the rules of its channel")
+        return frozenset(names)
+
+    @property
+    def closed(self):
+        return self._why is not None
+
+    def close(self):
+        """End the cell, whatever it does."""
+        self._end("closed")
+        # A run that is on finds the channel closed, and cleans up.
+        if self._busy.acquire(False):
+            try:
+                self._worker.close()
+            finally:
+                self._busy.release()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exc_info):
+        await asyncio.get_running_loop().run_in_executor(None, self.close)
+
+    def __repr__(self):
+        state = "closed" if self.closed else "busy" if self._busy.locked() else "idle"
+        return f"<rexec.Cell, {state}>"
+
+    # -- requests
+
+    def _request(self, code, inputs, stdin, modules):
+        if not isinstance(code, str):
+            raise TypeError(f"code must be a str, the source, not {type(code).__name__}")
+        if not isinstance(stdin, str):
+            raise TypeError(f"stdin must be a str, not {type(stdin).__name__}")
+        inputs = dict(inputs or {})
+        _check_names("inputs", inputs)
+        modules = dict(modules or {})
+        for name, source in modules.items():
+            if not isinstance(name, str) or not isinstance(source, str):
+                raise TypeError("modules must be names and sources, both str")
+            _check_names("modules", name.split("."))
+        return {"code": str(code), "inputs": self._encode(inputs), "stdin": str(stdin),
+                "modules": modules, "output": self.limits.output}
+
+    def _call_request(self, name, args, kwargs):
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a function must be a str, not {type(name).__name__}")
+        return {"name": str(name), "arguments": self._encode((args, kwargs)),
+                "output": self.limits.output}
+
+    def _encode(self, value):
+        """VALUE for the cell.  What is beyond the limits ends it, as everywhere."""
+        try:
+            return encode(value, self.limits.value, self.limits.depth, self._refer)
+        except OverLimit as over:
+            raise self._exceed(over.limit) from None
+
+    def _refer(self, value):
+        """The number under which the cell knows an object; None if it is to know none."""
+        return None
+
+    def _resolve(self, number):
+        raise KeyError(number)
+
+    # -- one run
+
+    def _take(self):
+        if self._why is not None:
+            raise self._closed()
+        if not self._busy.acquire(False):
+            raise RuntimeError("cell is busy")
+        if self._why is not None:
+            self._busy.release()
+            raise self._closed()
+
+    def _perform(self, kind, request, timeout, caller):
+        self._take()
+        return self._perform_taken(kind, request, timeout, caller)
+
+    async def _perform_async(self, kind, request, timeout):
+        self._take()
+        loop = asyncio.get_running_loop()
+        caller = _OnLoop(loop)
+        done = loop.create_future()
+
+        def tell(set_it, value):
+            if not done.done():
+                set_it(value)
+
+        def work():
+            try:
+                result = self._perform_taken(kind, request, timeout, caller)
+            except BaseException as error:
+                answer = (done.set_exception, error)
+            else:
+                answer = (done.set_result, result)
+            try:
+                loop.call_soon_threadsafe(tell, *answer)
+            except RuntimeError:
+                pass    # the loop is closed
+
+        try:
+            threading.Thread(target=work, name="rexec-run", daemon=True).start()
+        except BaseException:
+            self._busy.release()
+            raise
+        try:
+            return await done
+        except asyncio.CancelledError:
+            self._end("closed")
+            raise
+
+    def _perform_taken(self, kind, request, timeout, caller):
+        """A run; the cell is busy with it."""
+        try:
+            if timeout is not None and not timeout >= 0:
+                raise ValueError("timeout must be a number of seconds, not negative")
+            self._number = self._number % 0xFFFFFFFF + 1
+            self._wake_worker()
+            run = _Run(self, self._number, timeout, caller)
+            self._interrupt = False
+            self._run = run
+            self._channel.put(kind, run.number, encode(request, _ROOM, 200))
+            try:
+                return self._follow(run)
+            except Malformed as error:
+                raise self._crash(f"the cell broke the rules of its channel: {error}", run) from None
+            except (CellError, LimitExceeded, CellCrashed, CellClosed):
+                raise
+            except BaseException:
+                # Of a function, a stream or the keyboard: the run cannot be picked up again.
+                self._end("closed")
+                self._worker.close()
+                raise
+        finally:
+            self._run = None
+            caller.finish()
+            self._busy.release()
+
+    def _follow(self, run):
+        """Serve the run until its end."""
+        channel = self._channel
+        caller = run.caller
+        poller = select.poll()
+        stderr = self._worker.stderr
+        if stderr is not None:
+            poller.register(stderr, select.POLLIN)
+        if caller.waker is not None:
+            poller.register(caller.waker, select.POLLIN)
+        sending = None
+        while True:
+            limit, wait = run.check()
+            if self._why is not None or limit is not None:
+                raise self._finish(run, limit)
+            frame = channel.next()
+            if frame is not None:
+                result = self._take_frame(run, *frame)
+                if result is not None:
+                    return result
+                continue
+            if channel.ended:
+                raise self._finish(run, None)
+            if sending is not channel.is_sending:
+                sending = channel.is_sending
+                poller.register(channel, select.POLLIN | (select.POLLOUT if sending else 0))
+            # Rounded up: what is too early comes back here at once.
+            for fd, events in poller.poll(int(wait * 1000) + 1):
+                if fd == caller.waker:
+                    caller.answer(run)
+                elif fd == channel.fileno():
+                    if events & select.POLLOUT:
+                        channel.write()
+                    if events & ~select.POLLOUT:
+                        channel.read()
+                elif events & select.POLLIN:
+                    self._worker.drain()
+                else:
+                    poller.unregister(fd)
+
+    def _take_frame(self, run, kind, number, payload):
+        if number != run.number:
+            raise Malformed("a frame of another run")
+        if kind == kinds.OUTPUT:
+            self._take_output(run, payload)
+            return None
+        value = decode(payload, self.limits.value + kinds.ROOM * 8, 20)
+        if kind == kinds.STARTED:
+            if run.started:
+                raise Malformed("started twice")
+            run.started = True
+            if self._interrupt:
+                self._worker.signal(signal.SIGINT)
+        elif kind == kinds.CALL:
+            self._take_call(run, value)
+        elif kind == kinds.CANCEL:
+            if value not in run.open:
+                # It was answered in the meantime, or there never was such a call.
+                if type(value) is not int or not 0 < value <= run.calls:
+                    raise Malformed("cancels what it never called")
+            else:
+                run.caller.cancel(value)
+        elif kind == kinds.LIMIT:
+            if value not in ("value", "depth", "threads"):
+                raise Malformed("a limit of another name")
+            raise self._finish(run, value)
+        elif kind == kinds.RESULT:
+            if run.open:
+                raise Malformed("a result while a call is open")
+            return self._take_result(run, value)
+        else:
+            raise Malformed("a frame that has no place here")
+        return None
+
+    def _take_output(self, run, payload):
+        stream = run.streams.get(payload[0]) if len(payload) > 1 else None
+        if stream is None:
+            raise Malformed("output of no stream")
+        data = payload[1:]
+        limit = self.limits.output
+        if limit is not None and run.output + len(data) > limit:
+            raise Malformed("output beyond its limit")
+        run.output += len(data)
+        stream.put(data)
+        if limit is not None and run.output == limit:
+            stream.put(b"", True)
+            stream.add(CUT.format(limit))
+
+    def _take_call(self, run, value):
+        if type(value) is not tuple or len(value) != 5:
+            raise Malformed("a call of another form")
+        number, own, what, operation, data = value
+        if (type(number) is not int or type(own) is not bool or type(what) is not str
+                or type(operation) not in (str, tuple) or type(data) is not bytes):
+            raise Malformed("a call of another form")
+        run.calls += 1
+        if self.limits.calls is not None and run.calls > self.limits.calls:
+            raise self._finish(run, "calls")
+        service = self._services.get(what)
+        if service is None or number in run.open or len(run.open) >= CALLS_OPEN + 64:
+            raise Malformed("a call that has no place here")
+        try:
+            arguments = decode(data, self.limits.value, self.limits.depth + 2, self._resolve)
+        except OverLimit as over:
+            raise self._finish(run, over.limit) from None
+        if (type(arguments) is not tuple or len(arguments) != 2 or type(arguments[0]) is not tuple
+                or type(arguments[1]) is not dict
+                or not all(type(key) is str for key in arguments[1])):
+            raise Malformed("a call of another form")
+        run.open[number] = own
+        run.pause()
+        run.caller.call(run, number, service, operation, *arguments)
+
+    def _reply(self, run, number, ok, value):
+        """Answer a call.  The cell may be gone by now, and the answer with it."""
+        run.open.pop(number, None)
+        run.go_on()
+        if self._why is not None:
+            return
+        if ok:
+            try:
+                reply = encode(value, self.limits.value, self.limits.depth, self._refer)
+            except OverLimit as over:
+                raise self._finish(run, over.limit) from None
+            except (TypeError, ValueError) as error:
+                ok, value = False, error
+        if not ok:
+            reply = report.of_exception(value)
+        self._channel.put(kinds.REPLY, run.number, encode((number, ok, reply), _ROOM, 200))
+
+    def _take_result(self, run, value):
+        kind, *rest = value if type(value) is tuple and value else (None,)
+        memory, threads = self._worker.look()
+        if kind == "value" and len(rest) == 3:
+            data, why, text = rest
+            if type(text) is not str or len(text) > report.LONGEST_TEXT:
+                raise Malformed("a text too long")
+            if data is None:
+                if type(why) is not str:
+                    raise Malformed("a value of another form")
+                crossed, why = None, report.escape(why[:1000])
+            elif type(data) is bytes and why is None:
+                try:
+                    crossed = decode(data, self.limits.value, self.limits.depth, self._resolve)
+                except OverLimit as over:
+                    raise self._finish(run, over.limit) from None
+            else:
+                raise Malformed("a value of another form")
+            self._rest(threads)
+            return run.result(crossed, why, text, memory)
+        if kind == "error" and len(rest) == 1:
+            error = report.cell_error(rest[0])
+            if error.type_name == "MemoryError":
+                raise self._finish(run, "memory")
+            self._rest(threads)
+            error.result = run.result(memory=memory)
+            raise error
+        raise Malformed("a result of another form")
+
+    # -- between runs
+
+    def _rest(self, threads):
+        """Threads that the code left behind stand still until the next run: nobody counts what they
+        use."""
+        if threads > 2:
+            self._stopped = self._worker.signal(signal.SIGSTOP)
+
+    def _wake_worker(self):
+        if self._stopped:
+            self._stopped = False
+            self._worker.signal(signal.SIGCONT)
+
+    # -- services
+
+    def _call_function(self, operation, args, kwargs):
+        function = self._functions.get(operation) if type(operation) is str else None
+        if function is None:
+            raise NameError("there is no such function")
+        return function(*args, **kwargs)
+
+    def _is_coroutine_service(self, service, operation):
+        return (service == self._call_function and type(operation) is str
+                and _is_coroutine_function(self._functions.get(operation)))
+
+    # -- the end
+
+    def _end(self, why):
+        """End the cell for this reason, if it has not ended for another."""
+        with self._ending:
+            if self._why is None:
+                self._why = why
+                self._worker.kill()
+
+    def _finish(self, run, limit):
+        """Clean up after a cell that ended in a run; the exception to raise.  LIMIT is the limit
+        that was exceeded; None if it ended for another reason, which is found here."""
+        if limit is not None:
+            memory, _ = self._worker.look()
+            self._end(limit)
+        elif self._why is None:
+            # It went by itself.  Only its status tells why.
+            self._worker.wait(1)
+            limit = _STATUS_LIMITS.get(self._worker.status)
+            self._end(limit or "crashed")
+        run.usage()
+        why = self._why
+        self._worker.close()
+        result = run.result(memory=memory if limit is not None and "memory" in locals() else 0)
+        if why == "closed":
+            return CellClosed("the cell was closed", result)
+        if why == "crashed":
+            return process.crashed(self._worker, "the cell ended by itself", result)
+        return _exceeded(why, self.limits, result)
+
+    def _crash(self, message, run=None):
+        self._end("crashed")
+        result = None if run is None else run.result()
+        self._worker.close()
+        return CellCrashed(message, self._worker.status, self._worker.tail(), result)
+
+    def _exceed(self, limit):
+        """As _finish(), where there is no run."""
+        if not self._busy.acquire(False):
+            return _exceeded(limit, self.limits, None)
+        try:
+            self._end(limit)
+            self._worker.close()
+        finally:
+            self._busy.release()
+        return _exceeded(limit, self.limits, None)
+
+    def _closed(self):
+        return CellClosed("the cell was closed" if self._why == "closed" else
+                          f"the cell is gone since an earlier run ({self._why})")
+
+
+def _exceeded(limit, limits, result):
+    most = getattr(limits, limit, None)
+    unit = " s" if limit in ("cpu", "wall") else " bytes" if limit in ("memory", "value") else ""
+    text = f"the limit {limit} was exceeded" + (f" ({most}{unit})" if most is not None else "")
+    return LimitExceeded(limit, text, result)
+
+
+def start_worker(python, memory, kernel, preload=(), path=()):
+    """A worker that is locked and ready for a tenant."""
+    worker = process.start(python)
+    worker.channel = Channel(worker.socket, 0)
+    start = {"preload": list(preload), "path": list(path), "kernel": kernel, "memory": memory}
+    worker.channel.put(kinds.START, 0, encode(start, _ROOM, 200))
+    try:
+        await_ready(worker)
+    except BaseException:
+        worker.close()
+        raise
+    return worker
+
+
+def await_ready(worker):
+    """Wait until it says so.  It has run no code that is not trusted."""
+    channel = worker.channel
+    until = time.monotonic() + LONGEST_START
+    poller = select.poll()
+    poller.register(channel, select.POLLIN)
+    while True:
+        frame = channel.next()
+        if frame is not None:
+            break
+        left = until - time.monotonic()
+        if channel.ended or left <= 0:
+            worker.kill()
+            worker.wait()
+            what = "the cell did not start"
+            raise process.crashed(worker, what if channel.ended else f"{what} in {LONGEST_START} s")
+        if poller.poll(left * 1000):
+            channel.read()
+    kind, run, payload = frame
+    try:
+        ready = decode(payload)
+        if kind != kinds.READY or run or type(ready["kernel"]) is not int:
+            raise Malformed("a first frame of another kind")
+    except (Malformed, TypeError, KeyError):
+        raise CellCrashed("the cell is of another version") from None
+    worker.kernel = ready["kernel"]
+
+
+def _discard(worker):
+    """A cell that nobody has any more."""
+    worker.close()
+
+
+def _is_coroutine_function(function):
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None))
+
+
+def _check_functions(functions):
+    functions = dict(functions or {})
+    _check_names("functions", functions)
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"the function {name} must be callable,"
+                            f" not {type(function).__name__}")
+    return functions
+
+
+def _check_names(what, names):
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{what}: a name must be a str, not {type(name).__name__}")
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError(f"{what}: {name!r} is no name")
+    return names
+
+
+def _check_sink(what, sink):
+    if sink is not None and not callable(getattr(sink, "write", sink)):
+        raise TypeError(f"{what} must be a callable or a text file, not {type(sink).__name__}")
+    return sink

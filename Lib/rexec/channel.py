@@ -1,0 +1,154 @@
+"""Frames between a supervisor and a cell, and the supervisor's end of the channel.
+
+A frame is a header of twelve bytes and a payload:
+
+    length   u32   of the payload
+    version  u8    1
+    kind     u8    see below
+    spare    u16   0
+    run      u32   the number of the run that it belongs to; 0: of none
+
+Numbers are little-endian.  The payload of OUTPUT is the number of the stream, one byte, and what was
+written; of all other kinds it is one value, see values.py.  The cell's end is Modules/_rexec.c.
+"""
+
+import _struct
+from _collections import deque
+
+from .values import Malformed
+
+VERSION = 1
+
+# From the cell.
+OUTPUT = 1      # stream and text
+READY = 2       # it is locked, and has no tenant yet: a dict
+CALL = 3        # of a service of the supervisor: (number, own, what, operation, arguments)
+RESULT = 4      # the end of a run
+LIMIT = 5       # a limit that the cell itself has to keep was met: its name
+CANCEL = 6      # nobody waits for a call any more: its number
+STARTED = 7     # the run can be interrupted from now on
+
+# To the cell.
+START = 16      # what to prepare before the lock: a dict
+SETUP = 17      # whose cell it is: a dict
+RUN = 18        # code: a dict
+INVOKE = 19     # a function that the cell's code defined: a dict
+REPLY = 20      # to a call: (number, True, value) or (number, False, (type, arguments))
+LIST = 21       # which modules can be imported
+
+HEADER = _struct.Struct("<IBBHI")
+
+# Calls that wait for their replies at the same time.
+CALLS_OPEN = 64
+# Beyond the bytes of values: texts, names, tracebacks.
+ROOM = 2 << 20
+_SMALL = 16 << 10
+
+
+def largest(kind, value):
+    """The most bytes that the payload of a frame from a cell may have; None: no such kind."""
+    if kind in (CALL, RESULT):
+        return value + ROOM
+    return _SMALL if kind in (OUTPUT, READY, LIMIT, CANCEL, STARTED) else None
+
+
+class FrameReader:
+    """Takes bytes from a cell as they come, and gives whole frames: (kind, run, payload).
+
+    It holds what came and no more: a length that is only claimed costs nothing.
+    """
+
+    def __init__(self, value):
+        self.value = value
+        self.data = bytearray()
+        self.place = 0
+
+    def feed(self, data):
+        if self.place:
+            del self.data[:self.place]
+            self.place = 0
+        self.data += data
+
+    def next(self):
+        """A frame, or None if there is no whole one.  Raises Malformed."""
+        there = len(self.data) - self.place
+        if there < HEADER.size:
+            return None
+        size, version, kind, spare, run = HEADER.unpack_from(self.data, self.place)
+        most = largest(kind, self.value)
+        if version != VERSION or spare or most is None:
+            raise Malformed("a frame of another kind")
+        if size > most:
+            raise Malformed("a frame too long")
+        if there < HEADER.size + size:
+            return None
+        begin = self.place + HEADER.size
+        self.place = begin + size
+        return kind, run, bytes(memoryview(self.data)[begin:self.place])
+
+
+class Channel:
+    """The supervisor's end: nothing here waits, the caller polls."""
+
+    CHUNK = 256 << 10
+
+    def __init__(self, socket, value):
+        socket.setblocking(False)
+        self.socket = socket
+        self.reader = FrameReader(value)
+        self.ended = False
+        self._out = deque()
+
+    def fileno(self):
+        return self.socket.fileno()
+
+    @property
+    def is_sending(self):
+        return bool(self._out)
+
+    def put(self, kind, run, payload):
+        """Send a frame, or what can be sent of it now."""
+        header = HEADER.pack(len(payload), VERSION, kind, 0, run)
+        if len(payload) < 4096:
+            self._out.append(memoryview(header + payload))
+        else:
+            self._out.append(memoryview(header))
+            self._out.append(memoryview(payload))
+        self.write()
+
+    def write(self):
+        """Send what the other end takes now."""
+        while self._out:
+            data = self._out[0]
+            try:
+                sent = self.socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                # The other end is gone: reading tells.
+                self._out.clear()
+                return
+            if sent == len(data):
+                self._out.popleft()
+            else:
+                self._out[0] = data[sent:]
+
+    def read(self):
+        """Take what is there."""
+        try:
+            data = self.socket.recv(self.CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.reader.feed(data)
+        else:
+            self.ended = True
+
+    def next(self):
+        return self.reader.next()
+
+    def close(self):
+        self._out.clear()
+        self.socket.close()

@@ -1,0 +1,81 @@
+"""Limits: what a cell may use, and which limits a kind of cell can keep."""
+
+import dataclasses
+import math
+import sys
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+# Values are trees that recursive functions walk, in a supervisor that may be deep in calls itself.
+DEEPEST = 250
+
+# In seconds; all others are whole numbers.
+_SECONDS = ("cpu", "wall")
+# What has to be a number, for the supervisor's own sake.
+_NEEDED = ("value", "depth")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a cell may use.
+
+    In seconds, bytes and counts.  cpu, wall, output and calls are those of one run, the others
+    those of the cell.  None takes a limit away; value and depth cannot be taken away.
+    """
+
+    cpu: float = 10
+    wall: float = 30
+    output: int = MIB
+    calls: int = 10_000
+    memory: int = 256 * MIB
+    value: int = 16 * MIB
+    depth: int = 100
+    storage: int = 64 * MIB
+    handles: int = 64
+    threads: int = 8
+    cells: int = 0
+    nesting: int = 0
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            self._check(field.name, getattr(self, field.name))
+        if self.depth > DEEPEST:
+            raise ValueError(f"depth may be {DEEPEST} at most, not {self.depth}")
+
+    def _check(self, name, value):
+        if value is None:
+            if name in _NEEDED:
+                raise ValueError(f"{name} is needed: give a number instead of None")
+            return
+        kinds = (int, float) if name in _SECONDS else (int,)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            wanted = "a number of seconds" if name in _SECONDS else "an int"
+            raise TypeError(f"{name} must be {wanted} or None, not {type(value).__name__}")
+        least = 1 if name == "threads" else 0
+        if not math.isfinite(value) or value < least:
+            raise ValueError(f"{name} must be finite and at least {least}, not {value!r};"
+                             f" None takes the limit away")
+        if name in ("memory", "value", "output") and value >= 1 << 46:
+            raise ValueError(f"{name} is larger than any memory: None takes the limit away")
+
+    def lower(self, **changes):
+        """The same with some limits lowered; ValueError names one that would be raised."""
+        for name, value in changes.items():
+            mine = getattr(self, name, 0)
+            if mine is not None and (value is None or value > mine):
+                raise ValueError(f"{name} can only be lowered: it is {mine}, not {value}")
+        return dataclasses.replace(self, **changes)
+
+
+def check_kept(limits, isolation):
+    """Refuse by name a limit that cells of this kind cannot keep on this system."""
+    lacking = {}
+    if isolation == "interpreter":
+        lacking["memory"] = "interpreter cells share the memory of their process"
+    elif not sys.platform.startswith("linux"):
+        for name in ("cpu", "memory"):
+            lacking[name] = f"{sys.platform} gives no means to keep it from outside"
+    for name, reason in lacking.items():
+        if getattr(limits, name) is not None:
+            raise ValueError(f"the limit {name} cannot be kept ({reason}); give {name}=None")

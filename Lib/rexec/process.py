@@ -1,0 +1,309 @@
+"""Worker processes: how they are started, looked at from outside, and ended.
+
+The supervisor's process is never forked and no signal handler is set.  A worker ends when the
+thread that started it does, so all are started by one thread that stays.
+"""
+
+import collections
+import os
+import queue
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+
+from .errors import CellCrashed
+
+try:
+    import resource
+except ImportError:
+    resource = None
+
+# What the worker runs; the rest comes through its channel.
+_PROGRAM = "import rexec.worker; rexec.worker.main({fd})"
+_STDERR_KEPT = 4096
+# How long the kernel may take to end a process that was killed.
+_LONGEST_DEATH = 60
+NO_STATUS = None
+
+
+def find_python(python=None):
+    """The path of the LDP binary: PYTHON, or this process's own, or ldpython beside it or on PATH."""
+    if python is not None:
+        return os.fspath(python)
+    if "lockdownlib" in sys.builtin_module_names and sys.executable:
+        return sys.executable
+    places = [os.path.dirname(sys.executable)] if sys.executable else []
+    places += os.environ.get("PATH", os.defpath).split(os.pathsep)
+    for place in places:
+        path = os.path.join(place, "ldpython")
+        if place and os.access(path, os.X_OK):
+            return path
+    raise FileNotFoundError("no Locked Down Python: this is none, and there is no ldpython beside it"
+                            " or on PATH; give python=")
+
+
+# ---- the thread that starts workers -----------------------------------------------------------------
+
+class _Starter:
+    def __init__(self):
+        self.requests = queue.SimpleQueue()
+        self.lock = threading.Lock()
+        self.thread = None
+
+    def call(self, function, *args):
+        """FUNCTION's result; it runs in the thread that stays."""
+        with self.lock:
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._serve, name="rexec-starter",
+                                               daemon=True)
+                self.thread.start()
+        answer = queue.SimpleQueue()
+        self.requests.put((function, args, answer))
+        result, error = answer.get()
+        if error is not None:
+            raise error
+        return result
+
+    def _serve(self):
+        requests = self.requests
+        while True:
+            function, args, answer = requests.get()
+            try:
+                answer.put((function(*args), None))
+            except BaseException as error:
+                answer.put((None, error))
+            # Whoever is waited for here would keep the last one alive.
+            del function, args, answer
+
+
+_starter = _Starter()
+_workers = weakref.WeakSet()
+
+
+def _after_fork():
+    """In a forked child: the workers are those of the parent."""
+    global _starter
+    _starter = _Starter()
+    for worker in list(_workers):
+        worker.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _start(python):
+    ours, theirs = socket.socketpair()
+    try:
+        fd = theirs.fileno()
+        process = subprocess.Popen(
+            [python, "-I", "-S", "-X", "lockdown=later", "-c", _PROGRAM.format(fd=fd)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            pass_fds=(fd,), env={}, cwd="/", start_new_session=True, bufsize=0)
+        return Worker(process.pid, ours, process.stderr, process)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+
+
+def start(python):
+    """A Worker of this binary."""
+    return _starter.call(_start, python)
+
+
+# ---- workers ----------------------------------------------------------------------------------------
+
+class Worker:
+    """A process that serves one cell at most.
+
+    `socket` is the supervisor's end of its channel.  `stderr` is a raw file or None, `process` the
+    Popen object if the worker is a child of this process.
+    """
+
+    def __init__(self, pid, channel, stderr=None, process=None):
+        self.pid = pid
+        self.socket = channel
+        self.stderr = stderr
+        self.status = NO_STATUS
+        self._process = process
+        self._tail = collections.deque(maxlen=_STDERR_KEPT)
+        self._lock = threading.Lock()
+        self._gone = False
+        # The clock of all its threads together, by the kernel's numbering of clocks.
+        self._clock = ~pid << 3 | 2
+        self.pidfd = self._open_pidfd()
+        if stderr is not None:
+            os.set_blocking(stderr.fileno(), False)
+        _workers.add(self)
+
+    def _open_pidfd(self):
+        if not hasattr(os, "pidfd_open"):
+            return None
+        try:
+            pidfd = os.pidfd_open(self.pid)
+        except OSError:
+            return None
+        # Where others take exit statuses, the number may be another process's by now.
+        if self._process is not None and self._read("stat") is not None:
+            fields = self._read("stat").rpartition(b")")[2].split()
+            if int(fields[1]) != os.getpid():
+                os.close(pidfd)
+                return None
+        return pidfd
+
+    def _read(self, name):
+        try:
+            with open(f"/proc/{self.pid}/{name}", "rb", buffering=0) as file:
+                return file.read(8192)
+        except OSError:
+            return None
+
+    # -- looked at from outside
+
+    def cpu(self):
+        """Seconds of processor time of all its threads so far; None if it is gone."""
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:
+            return None
+
+    def look(self):
+        """(highest resident memory in bytes, number of threads) so far; zeros if it is gone."""
+        peak = threads = 0
+        for line in (self._read("status") or b"").splitlines():
+            if line.startswith(b"VmHWM:"):
+                peak = int(line.split()[1]) << 10
+            elif line.startswith(b"Threads:"):
+                threads = int(line.split()[1])
+        return peak, threads
+
+    def allow_cpu(self, seconds):
+        """Have the kernel end it when it has used so many seconds in all: a net below the
+        supervisor's own clock."""
+        if resource is None or not hasattr(resource, "prlimit"):
+            return
+        try:
+            _, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(seconds) + 1, hard))
+        except (OSError, ValueError):
+            pass    # it is gone, or may not be touched: the supervisor's clock is there
+
+    # -- signals
+
+    def signal(self, number):
+        """False if it is gone."""
+        with self._lock:
+            if self._gone:
+                return False
+            try:
+                if self.pidfd is not None:
+                    signal.pidfd_send_signal(self.pidfd, number)
+                elif self._process is not None:
+                    self._process.send_signal(number)
+                else:
+                    return False
+            except (ProcessLookupError, PermissionError):
+                return False
+            return True
+
+    def kill(self):
+        return self.signal(signal.SIGKILL)
+
+    def wait(self, timeout=_LONGEST_DEATH):
+        """Wait until it has ended; False if it has not.  Its status is kept if there is one to be
+        had: others may have taken it."""
+        if self._gone:
+            return True
+        if self.pidfd is None:
+            return self._wait_for_child(timeout)
+        poller = select.poll()
+        poller.register(self.pidfd, select.POLLIN)
+        if not poller.poll(timeout * 1000):
+            return False
+        with self._lock:
+            if self._gone:
+                return True
+            self._gone = True
+            if self._process is not None:
+                try:
+                    info = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
+                except ChildProcessError:
+                    info = None
+                if info is not None:
+                    exited = info.si_code == os.CLD_EXITED
+                    self.status = info.si_status if exited else -info.si_status
+                # It is not to be waited for again.
+                self._process.returncode = 0 if self.status is None else self.status
+        return True
+
+    def _wait_for_child(self, timeout):
+        if self._process is None:
+            return True
+        try:
+            self.status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        self._gone = True
+        return True
+
+    # -- what it wrote to its standard error
+
+    def drain(self):
+        if self.stderr is None:
+            return
+        try:
+            data = self.stderr.read(65536)
+            while data:
+                self._tail.extend(data)
+                data = self.stderr.read(65536)
+        except (OSError, ValueError):
+            pass
+
+    def tail(self):
+        self.drain()
+        return bytes(self._tail).decode("utf-8", "replace")
+
+    # -- the end
+
+    def close(self):
+        """End it, wait for its end, and give back what it held."""
+        self.socket.close()
+        self.kill()
+        self.wait()
+        self.abandon()
+
+    def abandon(self):
+        """Close what this process has of it, and leave it alone."""
+        self._gone = True
+        self.socket.close()
+        if self.stderr is not None:
+            self.drain()
+            self.stderr.close()
+            self.stderr = None
+        pidfd, self.pidfd = self.pidfd, None
+        if pidfd is not None:
+            os.close(pidfd)
+        if self._process is not None and self._process.returncode is None:
+            self._process.returncode = 0
+
+
+def crashed(worker, what, result=None):
+    """The CellCrashed of a worker that has ended."""
+    status = worker.status
+    if status is None:
+        how = ""
+    elif status < 0:
+        try:
+            how = f" (killed by {signal.Signals(-status).name})"
+        except ValueError:
+            how = f" (killed by signal {-status})"
+    else:
+        how = f" (exit status {status})"
+    return CellCrashed(what + how, status, worker.tail(), result)

@@ -1,0 +1,787 @@
+/* The module _rexec: the cell's end of the channel to its supervisor.
+
+   What has to work while Python code holds the GIL is here: noticing that the
+   supervisor is gone, and handing on output in time.  See Lib/rexec/worker.py,
+   and channel.py for the form of a frame. */
+
+#include "Python.h"
+#include "pycore_interp.h"        // PyInterpreterState.threads
+#include "pycore_lockdown.h"
+#include "pycore_pystate.h"       // _PyInterpreterState_GET()
+#include "pycore_rexec.h"
+#include "pycore_runtime.h"       // _PyRuntime, for HEAD_LOCK()
+
+#ifdef __linux__
+#  define HAVE_CHANNEL 1
+#endif
+
+#ifdef HAVE_CHANNEL
+#include <errno.h>
+#include <malloc.h>               // mallopt()
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VERSION 1
+#define HEADER 12
+#define KIND_OUTPUT 1
+/* The most output that waits, and how long for. */
+#define OUTPUT_ROOM 8192
+#define OUTPUT_MS 4
+#define READ_ROOM (64 << 10)
+/* The thread calls nothing that needs much of a stack. */
+#define THREAD_STACK (64 << 10)
+
+typedef struct {
+    PyObject_HEAD
+    int fd;
+    int leave;                    /* the process ends with the channel */
+    int threaded;                 /* the thread runs */
+    pthread_t thread;
+    int told;                     /* eventfd: the thread is to look */
+    int woken;                    /* eventfd: who waits in poll() is to look */
+
+    /* What follows is of who holds the lock. */
+    pthread_mutex_t lock;
+    uint32_t run;                 /* 0: none, and output goes nowhere */
+    int closing;                  /* the object goes away */
+    long long allowance;          /* bytes of output that the run has left; -1: any */
+    int waiting;                  /* the thread knows that there is output */
+    unsigned char stream;         /* whose output it is */
+    struct timespec since;        /* when its first byte came */
+    size_t used;
+    char output[1 + OUTPUT_ROOM];
+
+    /* Of the one who reads. */
+    size_t first, last;
+    char input[READ_ROOM];
+
+    void *kept_back;
+    size_t kept_size;
+} Channel;
+
+static void
+put_header(unsigned char *header, size_t size, int kind, uint32_t run)
+{
+    for (int i = 0; i < 4; i++) {
+        header[i] = (unsigned char)(size >> (8 * i));
+        header[8 + i] = (unsigned char)(run >> (8 * i));
+    }
+    header[4] = VERSION;
+    header[5] = (unsigned char)kind;
+    header[6] = header[7] = 0;
+}
+
+/* Write all of it.  Signals only interrupt the wait: half a frame is none.
+   Returns an errno, 0 if all is well.  Call it with the lock, without the GIL. */
+static int
+send_frame(Channel *self, int kind, const char *data, size_t size)
+{
+    unsigned char header[HEADER];
+    put_header(header, size, kind, self->run);
+    struct iovec parts[2] = {{header, HEADER}, {(void *)data, size}};
+    struct iovec *part = parts;
+    int count = size > 0 ? 2 : 1;
+    while (count > 0) {
+        ssize_t sent = writev(self->fd, part, count);
+        if (sent < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return errno;
+        }
+        while (count > 0 && (size_t)sent >= part->iov_len) {
+            sent -= (ssize_t)part->iov_len;
+            part++;
+            count--;
+        }
+        if (count > 0) {
+            part->iov_base = (char *)part->iov_base + sent;
+            part->iov_len -= (size_t)sent;
+        }
+    }
+    return 0;
+}
+
+/* With the lock, without the GIL. */
+static int
+flush_output(Channel *self)
+{
+    if (self->used == 0) {
+        return 0;
+    }
+    self->output[0] = (char)self->stream;
+    size_t size = 1 + self->used;
+    self->used = 0;
+    return send_frame(self, KIND_OUTPUT, self->output, size);
+}
+
+/* Output that does not fit in the room goes in frames of its own. */
+static int
+send_output(Channel *self, int stream, const char *data, size_t size)
+{
+    static const size_t most = OUTPUT_ROOM;
+    int error = flush_output(self);
+    self->stream = (unsigned char)stream;
+    while (error == 0 && size > 0) {
+        size_t now = Py_MIN(size, most);
+        memcpy(self->output + 1, data, now);
+        self->used = now;
+        data += now;
+        size -= now;
+        if (size > 0 || now == most) {
+            error = flush_output(self);
+        }
+    }
+    return error;
+}
+
+static int
+milliseconds_since(const struct timespec *then)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long long passed = (long long)(now.tv_sec - then->tv_sec) * 1000
+                       + (now.tv_nsec - then->tv_nsec) / 1000000;
+    return passed > OUTPUT_MS ? OUTPUT_MS : (int)passed;
+}
+
+static void
+drain(int fd)
+{
+    uint64_t count;
+    if (read(fd, &count, sizeof(count)) < 0) {
+        // Nothing was there: it is non-blocking.
+    }
+}
+
+static void
+tell(int fd)
+{
+    uint64_t one = 1;
+    if (write(fd, &one, sizeof(one)) < 0) {
+        // Full: who is told has plenty to see already.
+    }
+}
+
+/* The thread.  It needs no GIL, so no Python code can keep it from its work. */
+static void *
+watch(void *arg)
+{
+    Channel *self = arg;
+    for (;;) {
+        int timeout = -1;
+        pthread_mutex_lock(&self->lock);
+        int closing = self->closing;
+        if (self->used > 0) {
+            timeout = OUTPUT_MS - milliseconds_since(&self->since);
+            if (timeout <= 0) {
+                (void)flush_output(self);   // a broken channel is seen below
+                timeout = -1;
+            }
+        }
+        self->waiting = self->used > 0;
+        pthread_mutex_unlock(&self->lock);
+        if (closing) {
+            return NULL;
+        }
+        struct pollfd fds[2] = {{self->fd, POLLRDHUP, 0}, {self->told, POLLIN, 0}};
+        if (poll(fds, 2, timeout) < 0) {
+            continue;
+        }
+        if (fds[0].revents != 0) {
+            if (self->leave) {
+                _exit(0);
+            }
+            return NULL;
+        }
+        if (fds[1].revents != 0) {
+            drain(self->told);
+        }
+    }
+}
+
+static int
+start_thread(Channel *self)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    sigfillset(&all);
+    if (pthread_attr_init(&attributes) != 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    // No signal is for this thread: Python's handlers want the main one awake.
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&self->thread, &attributes, watch, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (error != 0) {
+        errno = error;
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    self->threaded = 1;
+    return 0;
+}
+
+PyDoc_STRVAR(channel_doc,
+"Channel(fd, leave)\n"
+"--\n"
+"\n"
+"The cell's end of the socket fd, which it takes over.\n"
+"\n"
+"If leave is true the process is a cell: it ends when the other end is closed,\n"
+"and with the thread that started it.");
+
+static PyObject *
+channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    int fd, leave;
+    static char *keywords[] = {"fd", "leave", NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ip:Channel", keywords, &fd,
+                                     &leave))
+    {
+        return NULL;
+    }
+    Channel *self = (Channel *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->fd = self->told = self->woken = -1;
+    self->leave = leave;
+    pthread_mutex_init(&self->lock, NULL);
+    self->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->told < 0 || self->woken < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->fd = fd;
+    if (leave) {
+        // A process that has few threads gains nothing by arenas for each.
+        mallopt(M_ARENA_MAX, 1);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            Py_DECREF(self);
+            return NULL;
+        }
+    }
+    if (start_thread(self) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static void
+channel_dealloc(Channel *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    if (self->threaded) {
+        // Should it be writing to an end that does not read.
+        shutdown(self->fd, SHUT_RDWR);
+        pthread_mutex_lock(&self->lock);
+        self->closing = 1;
+        pthread_mutex_unlock(&self->lock);
+        tell(self->told);
+        Py_BEGIN_ALLOW_THREADS
+        pthread_join(self->thread, NULL);
+        Py_END_ALLOW_THREADS
+    }
+    for (int i = 0; i < 3; i++) {
+        int fd = i == 0 ? self->fd : i == 1 ? self->told : self->woken;
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    if (self->kept_back != NULL) {
+        munmap(self->kept_back, self->kept_size);
+    }
+    pthread_mutex_destroy(&self->lock);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+/* Where nothing is waited for, giving the GIL up costs more than the call. */
+static void
+lock_channel(Channel *self)
+{
+    if (pthread_mutex_trylock(&self->lock) != 0) {
+        Py_BEGIN_ALLOW_THREADS
+        pthread_mutex_lock(&self->lock);
+        Py_END_ALLOW_THREADS
+    }
+}
+
+static PyObject *
+result_of(int error)
+{
+    if (error != 0) {
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(channel_begin_doc,
+"begin(run, allowance)\n"
+"--\n"
+"\n"
+"Frames are of this run from now on, which may write allowance bytes; -1: any.");
+
+static PyObject *
+channel_begin(Channel *self, PyObject *args)
+{
+    unsigned int run;
+    long long allowance;
+    if (!PyArg_ParseTuple(args, "IL:begin", &run, &allowance)) {
+        return NULL;
+    }
+    lock_channel(self);
+    self->run = run;
+    self->allowance = allowance;
+    self->used = 0;
+    pthread_mutex_unlock(&self->lock);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(channel_send_doc,
+"send(kind, payload, last=False)\n"
+"--\n"
+"\n"
+"Send a frame, after the output that waits.  last ends the run.");
+
+static PyObject *
+channel_send(Channel *self, PyObject *args)
+{
+    int kind, last = 0, error;
+    Py_buffer data;
+    if (!PyArg_ParseTuple(args, "iy*|p:send", &kind, &data, &last)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&self->lock);
+    error = flush_output(self);
+    if (error == 0) {
+        error = send_frame(self, kind, data.buf, (size_t)data.len);
+    }
+    if (last) {
+        self->run = 0;
+    }
+    pthread_mutex_unlock(&self->lock);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&data);
+    return result_of(error);
+}
+
+PyDoc_STRVAR(channel_write_doc,
+"write(stream, data)\n"
+"--\n"
+"\n"
+"Output of a stream, a small number.  It is sent in a few milliseconds; what goes\n"
+"beyond the run's allowance is dropped.");
+
+static PyObject *
+channel_write(Channel *self, PyObject *args)
+{
+    int stream, error = 0, tell_thread = 0;
+    Py_buffer data;
+    if (!PyArg_ParseTuple(args, "iy*:write", &stream, &data)) {
+        return NULL;
+    }
+    size_t size = (size_t)data.len;
+    lock_channel(self);
+    if (self->run == 0) {
+        size = 0;
+    }
+    else if (self->allowance >= 0) {
+        if ((long long)size > self->allowance) {
+            size = (size_t)self->allowance;
+        }
+        self->allowance -= (long long)size;
+    }
+    if (size > 0 && size <= OUTPUT_ROOM - self->used
+        && (self->used == 0 || self->stream == stream))
+    {
+        if (self->used == 0) {
+            clock_gettime(CLOCK_MONOTONIC, &self->since);
+        }
+        self->stream = (unsigned char)stream;
+        memcpy(self->output + 1 + self->used, data.buf, size);
+        self->used += size;
+    }
+    else if (size > 0) {
+        Py_BEGIN_ALLOW_THREADS
+        error = send_output(self, stream, data.buf, size);
+        Py_END_ALLOW_THREADS
+        clock_gettime(CLOCK_MONOTONIC, &self->since);
+    }
+    if (self->used > 0 && !self->waiting) {
+        self->waiting = tell_thread = 1;
+    }
+    pthread_mutex_unlock(&self->lock);
+    if (tell_thread) {
+        tell(self->told);
+    }
+    PyBuffer_Release(&data);
+    return result_of(error);
+}
+
+/* `size` bytes to `into`: an errno, 0 if all is well, -1 at the end. */
+static int
+read_bytes(Channel *self, char *into, size_t size)
+{
+    while (size > 0) {
+        size_t there = self->last - self->first;
+        if (there > 0) {
+            size_t now = Py_MIN(size, there);
+            memcpy(into, self->input + self->first, now);
+            self->first += now;
+            into += now;
+            size -= now;
+            continue;
+        }
+        // What is large goes where it is to be at once.
+        int direct = size >= READ_ROOM;
+        ssize_t got = read(self->fd, direct ? into : self->input,
+                           direct ? size : READ_ROOM);
+        if (got < 0) {
+            if (errno != EINTR) {
+                return errno;
+            }
+        }
+        else if (got == 0) {
+            return -1;
+        }
+        else if (direct) {
+            into += got;
+            size -= (size_t)got;
+        }
+        else {
+            self->first = 0;
+            self->last = (size_t)got;
+        }
+    }
+    return 0;
+}
+
+static int
+read_failed(int error)
+{
+    if (error == 0) {
+        return 0;
+    }
+    if (error < 0) {
+        PyErr_SetString(PyExc_EOFError, "the supervisor is gone");
+    }
+    else {
+        errno = error;
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(channel_receive_doc,
+"receive()\n"
+"--\n"
+"\n"
+"Wait for a frame: (kind, run, payload).  One thread at a time may call it.  A\n"
+"signal's handler runs after the frame is there.");
+
+static PyObject *
+channel_receive(Channel *self, PyObject *Py_UNUSED(ignored))
+{
+    unsigned char header[HEADER];
+    int error;
+    Py_BEGIN_ALLOW_THREADS
+    error = read_bytes(self, (char *)header, HEADER);
+    Py_END_ALLOW_THREADS
+    if (read_failed(error)) {
+        return NULL;
+    }
+    uint32_t size = 0, run = 0;
+    for (int i = 3; i >= 0; i--) {
+        size = (size << 8) | header[i];
+        run = (run << 8) | header[8 + i];
+    }
+    PyObject *payload = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (payload == NULL) {
+        return NULL;
+    }
+    char *into = PyBytes_AS_STRING(payload);
+    Py_BEGIN_ALLOW_THREADS
+    error = read_bytes(self, into, size);
+    Py_END_ALLOW_THREADS
+    if (read_failed(error)) {
+        Py_DECREF(payload);
+        return NULL;
+    }
+    return Py_BuildValue("(iIN)", (int)header[5], (unsigned int)run, payload);
+}
+
+PyDoc_STRVAR(channel_poll_doc,
+"poll(timeout)\n"
+"--\n"
+"\n"
+"Wait for a frame or wake(), at most timeout seconds; None: for ever.  True if\n"
+"there is a frame to receive.");
+
+static PyObject *
+channel_poll(Channel *self, PyObject *arg)
+{
+    int timeout = -1, ready;
+    if (arg != Py_None) {
+        double seconds = PyFloat_AsDouble(arg);
+        if (seconds == -1.0 && PyErr_Occurred()) {
+            return NULL;
+        }
+        // Rounded up: who wakes too early has to wait again.
+        timeout = seconds <= 0 ? 0 : seconds > 1e6 ? 1000000000
+                  : (int)(seconds * 1000.0 + 0.999);
+    }
+    if (self->first < self->last) {
+        Py_RETURN_TRUE;
+    }
+    struct pollfd fds[2] = {{self->fd, POLLIN, 0}, {self->woken, POLLIN, 0}};
+    Py_BEGIN_ALLOW_THREADS
+    ready = poll(fds, 2, timeout);
+    Py_END_ALLOW_THREADS
+    if (ready < 0 && errno != EINTR) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    if (ready < 0) {
+        fds[0].revents = 0;
+    }
+    else if (fds[1].revents != 0) {
+        drain(self->woken);
+    }
+    if (PyErr_CheckSignals() < 0) {
+        return NULL;
+    }
+    return PyBool_FromLong(fds[0].revents != 0);
+}
+
+PyDoc_STRVAR(channel_wake_doc,
+"wake()\n"
+"--\n"
+"\n"
+"Have poll() return, in another thread or at its next call.");
+
+static PyObject *
+channel_wake(Channel *self, PyObject *Py_UNUSED(ignored))
+{
+    tell(self->woken);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(channel_keep_back_doc,
+"keep_back(size)\n"
+"--\n"
+"\n"
+"Keep so much of the memory that the process may have; 0 gives it free.  False if\n"
+"there is none left.");
+
+static PyObject *
+channel_keep_back(Channel *self, PyObject *arg)
+{
+    Py_ssize_t size = PyLong_AsSsize_t(arg);
+    if (size == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (self->kept_back != NULL) {
+        munmap(self->kept_back, self->kept_size);
+        self->kept_back = NULL;
+    }
+    if (size > 0) {
+        void *memory = mmap(NULL, (size_t)size, PROT_NONE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) {
+            Py_RETURN_FALSE;
+        }
+        self->kept_back = memory;
+        self->kept_size = (size_t)size;
+    }
+    Py_RETURN_TRUE;
+}
+
+PyDoc_STRVAR(channel_leave_doc,
+"leave(status)\n"
+"--\n"
+"\n"
+"End the process at once, after the output that waits.");
+
+static PyObject *
+channel_leave(Channel *self, PyObject *arg)
+{
+    int status = PyLong_AsInt(arg);
+    if (status == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (!self->leave) {
+        PyErr_SetString(PyExc_RuntimeError, "the process is not the cell's alone");
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&self->lock);
+    (void)flush_output(self);
+    _exit(status);
+    Py_END_ALLOW_THREADS
+}
+
+/* ---- the number of threads ------------------------------------------------- */
+
+#define THREADS_KEY "_rexec.threads"
+
+PyDoc_STRVAR(channel_limit_threads_doc,
+"limit_threads(most, call)\n"
+"--\n"
+"\n"
+"Let code start threads until it has most of them, and then only call.");
+
+static PyObject *
+channel_limit_threads(Channel *Py_UNUSED(self), PyObject *args)
+{
+    Py_ssize_t most;
+    PyObject *call;
+    if (!PyArg_ParseTuple(args, "nO:limit_threads", &most, &call)) {
+        return NULL;
+    }
+    // Not in a namespace that code can reach.
+    PyObject *state = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    PyObject *limit = Py_BuildValue("(nO)", most, call);
+    if (state == NULL || limit == NULL
+        || PyDict_SetItemString(state, THREADS_KEY, limit) < 0)
+    {
+        Py_XDECREF(limit);
+        return state == NULL && !PyErr_Occurred() ? PyErr_NoMemory() : NULL;
+    }
+    Py_DECREF(limit);
+    Py_RETURN_NONE;
+}
+
+/* Called before each start of a thread. */
+int
+_PyRexec_CheckThreads(PyInterpreterState *interp)
+{
+    PyObject *state = PyInterpreterState_GetDict(interp);  // borrowed
+    PyObject *limit = NULL;
+    if (state == NULL
+        || PyDict_GetItemStringRef(state, THREADS_KEY, &limit) <= 0)
+    {
+        return state != NULL && PyErr_Occurred() ? -1 : 0;
+    }
+    Py_ssize_t most, count = -1;  // the main thread was started by nobody here
+    PyObject *call, *result;
+    if (!PyArg_ParseTuple(limit, "nO", &most, &call)) {
+        Py_DECREF(limit);
+        return -1;
+    }
+    HEAD_LOCK(&_PyRuntime);
+    for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
+        count++;
+    }
+    HEAD_UNLOCK(&_PyRuntime);
+    if (count < most) {
+        Py_DECREF(limit);
+        return 0;
+    }
+    result = PyObject_CallNoArgs(call);
+    Py_DECREF(limit);
+    if (result != NULL) {
+        Py_DECREF(result);
+        PyErr_Format(PyExc_RuntimeError, "can't start new thread: there may be %zd",
+                     most);
+    }
+    return -1;
+}
+
+static PyMethodDef channel_methods[] = {
+    {"begin", (PyCFunction)channel_begin, METH_VARARGS, channel_begin_doc},
+    {"send", (PyCFunction)channel_send, METH_VARARGS, channel_send_doc},
+    {"write", (PyCFunction)channel_write, METH_VARARGS, channel_write_doc},
+    {"receive", (PyCFunction)channel_receive, METH_NOARGS, channel_receive_doc},
+    {"poll", (PyCFunction)channel_poll, METH_O, channel_poll_doc},
+    {"wake", (PyCFunction)channel_wake, METH_NOARGS, channel_wake_doc},
+    {"keep_back", (PyCFunction)channel_keep_back, METH_O, channel_keep_back_doc},
+    {"leave", (PyCFunction)channel_leave, METH_O, channel_leave_doc},
+    {"limit_threads", (PyCFunction)channel_limit_threads, METH_VARARGS,
+     channel_limit_threads_doc},
+    {NULL, NULL},
+};
+
+static PyType_Slot channel_slots[] = {
+    {Py_tp_doc, (void *)channel_doc},
+    {Py_tp_new, channel_new},
+    {Py_tp_dealloc, channel_dealloc},
+    {Py_tp_methods, channel_methods},
+    {0, NULL},
+};
+
+static PyType_Spec channel_spec = {
+    .name = "_rexec.Channel",
+    .basicsize = sizeof(Channel),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = channel_slots,
+};
+
+static int
+rexec_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &channel_spec, NULL);
+    if (type == NULL) {
+        return -1;
+    }
+    int result = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return result;
+}
+
+#else  /* no cells on this system */
+
+int
+_PyRexec_CheckThreads(PyInterpreterState *Py_UNUSED(interp))
+{
+    return 0;
+}
+
+static int
+rexec_exec(PyObject *Py_UNUSED(module))
+{
+    PyErr_SetString(PyExc_ImportError, "cells need Linux");
+    return -1;
+}
+
+#endif
+
+static PyModuleDef_Slot rexec_slots[] = {
+    {Py_mod_exec, rexec_exec},
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+    {0, NULL},
+};
+
+PyDoc_STRVAR(rexec_doc,
+"The cell's end of the channel to its supervisor; see the package rexec.");
+
+static struct PyModuleDef rexec_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_rexec",
+    .m_doc = rexec_doc,
+    .m_slots = rexec_slots,
+};
+
+PyMODINIT_FUNC
+PyInit__rexec(void)
+{
+    return PyModuleDef_Init(&rexec_module);
+}
