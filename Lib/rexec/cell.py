@@ -26,6 +26,8 @@ CUT = "\n[output cut: its limit is {} bytes]\n"
 LONGEST_START = 60
 # The shortest sleep between two looks at a clock.
 _TICK = 0.002
+# How often the memory of a cell is looked at, which may end before it can be asked.
+_LOOK = 0.1
 _ROOM = 1 << 46
 _KERNEL = ("off", "try", "require")
 # What the worker's own exit status says when it could not report.
@@ -109,12 +111,16 @@ class _Run:
         self.cpu = limits.cpu
         self.cpu_begin = self.worker.cpu() or 0.0
         self.cpu_end = self.cpu_begin
+        self.memory = 0
+        self.looked = self.begin
         if self.cpu is not None:
             self.worker.allow_cpu(self.cpu_begin + self.cpu + 1)
 
     def check(self):
         """(the limit that was exceeded or None, seconds until it is worth looking again)."""
         now = time.monotonic()
+        if now - self.looked > _LOOK:
+            self.look()
         waits = [3600.0]
         if self.until is not None:
             if now >= self.until:
@@ -146,19 +152,26 @@ class _Run:
             self.paused += time.monotonic() - self.paused_at
             self.paused_at = None
 
-    def usage(self, memory=0):
-        now = time.monotonic() if self.paused_at is None else self.paused_at
+    def look(self):
+        """Note what the kernel says of it while it is there; the number of its threads."""
         used = self.worker.cpu()
         if used is not None:
             self.cpu_end = used
-        return Usage(self.cpu_end - self.cpu_begin, now - self.begin - self.paused, memory, self.calls,
-                     self.output)
+        memory, threads = self.worker.look()
+        self.memory = max(self.memory, memory)
+        self.looked = time.monotonic()
+        return threads
 
-    def result(self, value=None, why=None, text="", memory=0):
+    def usage(self):
+        now = time.monotonic() if self.paused_at is None else self.paused_at
+        return Usage(self.cpu_end - self.cpu_begin, now - self.begin - self.paused, self.memory,
+                     self.calls, self.output)
+
+    def result(self, value=None, why=None, text=""):
         for stream in self.streams.values():
             stream.put(b"", True)
         stdout, stderr = ("".join(stream.pieces) for stream in self.streams.values())
-        return Result(value, why, text, stdout, stderr, self.usage(memory))
+        return Result(value, why, text, stdout, stderr, self.usage())
 
 
 _PROCESSORS = os.cpu_count() or 1
@@ -661,7 +674,7 @@ class Cell:
 
     def _take_result(self, run, value):
         kind, *rest = value if type(value) is tuple and value else (None,)
-        memory, threads = self._worker.look()
+        threads = run.look()
         if kind == "value" and len(rest) == 3:
             data, why, text = rest
             if type(text) is not str or len(text) > report.LONGEST_TEXT:
@@ -678,13 +691,13 @@ class Cell:
             else:
                 raise Malformed("a value of another form")
             self._rest(threads)
-            return run.result(crossed, why, text, memory)
+            return run.result(crossed, why, text)
         if kind == "error" and len(rest) == 1:
             error = report.cell_error(rest[0])
             if error.type_name == "MemoryError":
                 raise self._finish(run, "memory")
             self._rest(threads)
-            error.result = run.result(memory=memory)
+            error.result = run.result()
             raise error
         raise Malformed("a result of another form")
 
@@ -720,23 +733,24 @@ class Cell:
         with self._ending:
             if self._why is None:
                 self._why = why
+                run = self._run
+                if run is not None:
+                    run.look()
                 self._worker.kill()
 
     def _finish(self, run, limit):
         """Clean up after a cell that ended in a run; the exception to raise.  LIMIT is the limit
         that was exceeded; None if it ended for another reason, which is found here."""
         if limit is not None:
-            memory, _ = self._worker.look()
             self._end(limit)
         elif self._why is None:
             # It went by itself.  Only its status tells why.
             self._worker.wait(1)
             limit = _STATUS_LIMITS.get(self._worker.status)
             self._end(limit or "crashed")
-        run.usage()
         why = self._why
         self._worker.close()
-        result = run.result(memory=memory if limit is not None and "memory" in locals() else 0)
+        result = run.result()
         if why == "closed":
             return CellClosed("the cell was closed", result)
         if why == "crashed":

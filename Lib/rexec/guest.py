@@ -286,7 +286,8 @@ def _type_name(kind):
 
 def _message(error):
     try:
-        return cut(str(error))
+        # The text of a SyntaxError tells where it is, as _syntax() does.
+        return cut(str(error.msg if isinstance(error, SyntaxError) else error))
     except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException:

@@ -215,6 +215,9 @@ class Worker:
                     self.read_reply()
         self.interrupted = False
         self.send(RESULT, report, True)
+        if report[0] == "error":
+            del report
+            self.channel.keep_back(KEPT_BACK)
 
     def report_value(self, value, text):
         try:
@@ -233,8 +236,6 @@ class Worker:
             return report
         except MemoryError:
             self.channel.leave(NO_MEMORY)
-        finally:
-            self.channel.keep_back(KEPT_BACK)
 
     def serve(self):
         """Take work for ever; the channel's thread ends the process with the channel."""

@@ -6,9 +6,12 @@ import mmap
 import os
 import select
 import socket
+import sys
 import termios
 
 from .base import *
+
+optional("_rexec")
 
 
 # fd: act on a raw descriptor number. With keep=("fd",) these work on a descriptor that was open.
@@ -36,6 +39,9 @@ def pending(s):
 
 
 P("socket.socket.accept", "fd", lambda s: s.listener._accept()[0] > 2, changed("fds"), pending)
+P("_rexec.Channel", "fd",
+  lambda s: setattr(s, "channel", sys.modules["_rexec"].Channel(s.pair[0].detach(), False)),
+  changed("fds"), lambda s: setattr(s, "pair", socket.socketpair()))
 P("os.sendfile", "fd", lambda s: os.sendfile(s.out, s.fd, 0, 10), returned(lambda s, seen: 10),
   lambda s: (s.open(), setattr(s, "pair", socket.socketpair()),
              setattr(s, "out", s.pair[0].fileno())))
