@@ -5,6 +5,7 @@ import io
 import mmap
 import os
 import select
+import shutil
 import socket
 import sys
 import termios
@@ -27,11 +28,75 @@ P("os.closerange", "fd", lambda s: os.closerange(s.fd, s.fd + 1), changed("fds")
 P("os.lseek", "fd", lambda s: os.lseek(s.fd, 5, os.SEEK_SET), changed("fds"), Scratch.open)
 P("os.fstat", "fd", lambda s: os.fstat(s.fd).st_ino,
   returned(lambda s, seen: os.stat(s("file")).st_ino), Scratch.open)
-P("os.stat fd", "fs.read", lambda s: os.stat(s.fd).st_ino,
-  returned(lambda s, seen: os.stat(s("file")).st_ino), Scratch.open)
 P("os.isatty", "fd", lambda s: os.isatty(s.slave), returned(lambda s, seen: True), pty)
 P("os.fsync", "fd", lambda s: os.fsync(s.fd), succeeded, Scratch.open)
 P("os.ftruncate", "fd", lambda s: os.ftruncate(s.fd, 3), size("file", 3), Scratch.open)
+
+
+def number(name, right, call, effect, setup=Scratch.open, **kwargs):
+    """Two probes of a call that takes a path, and here a number: the path's right, and fd."""
+    P(f"{name} number", right, call, effect, setup, also=("fd",), **kwargs)
+    P(f"os.fd of {name}", "fd", call, effect, setup, also=(right,), operation="os.fd",
+      exists=kwargs.get("exists", lambda: True), **{key: value for key, value in kwargs.items()
+                                                    if key != "exists"})
+
+
+def folder(s):
+    s.fd = os.open(s("folder"), os.O_RDONLY)
+
+
+def attributed(s):
+    os.setxattr(s.open(), "user.probe", b"1")
+
+
+number("os.stat", "fs.read", lambda s: os.stat(s.fd).st_ino,
+       returned(lambda s, seen: os.stat(s("file")).st_ino))
+number("os.listdir", "fs.read", lambda s: sorted(os.listdir(s.fd)),
+       returned(lambda s, seen: sorted(os.listdir(s("folder")))), folder)
+number("os.scandir", "fs.read", lambda s: sorted(entry.name for entry in os.scandir(s.fd)),
+       returned(lambda s, seen: sorted(os.listdir(s("folder")))), folder)
+number("os.chdir", "fs.read", lambda s: os.chdir(s.fd), changed("cwd"), folder)
+number("os.statvfs", "fs.read", lambda s: os.statvfs(s.fd).f_bsize,
+       returned(lambda s, seen: os.statvfs(s("file")).f_bsize))
+number("os.pathconf", "fs.read", lambda s: os.pathconf(s.fd, "PC_NAME_MAX"),
+       returned(lambda s, seen: os.pathconf(s("file"), "PC_NAME_MAX")))
+number("os.getxattr", "fs.read", lambda s: os.getxattr(s.fd, "user.probe"),
+       returned(lambda s, seen: b"1"), attributed, exists=has_xattr)
+number("os.listxattr", "fs.read", lambda s: "user.probe" in os.listxattr(s.fd),
+       returned(lambda s, seen: True), attributed, exists=has_xattr)
+number("os.setxattr", "fs.write", lambda s: os.setxattr(s.fd, "user.probe", b"1"),
+       lambda s, seen: "user.probe" in os.listxattr(s("file")), exists=has_xattr)
+number("os.removexattr", "fs.write", lambda s: os.removexattr(s.fd, "user.probe"),
+       lambda s, seen: "user.probe" not in os.listxattr(s("file")), attributed, exists=has_xattr)
+number("os.truncate", "fs.write", lambda s: os.truncate(s.fd, 3), size("file", 3))
+number("os.chmod", "fs.write", lambda s: os.chmod(s.fd, 0o600), mode("file", 0o600))
+number("os.chown", "fs.write", lambda s: os.chown(s.fd, 1, 1),
+       lambda s, seen: os.lstat(s("file")).st_uid == 1, root=True)
+number("os.utime", "fs.write", lambda s: os.utime(s.fd, (1000, 1000)), mtime("file", 1000))
+number("os.execve", "proc",
+       lambda s: os.execve(s.fd, touch_from(s), {"PATH": os.defpath}), made("made"),
+       lambda s: setattr(s, "fd", os.open(shutil.which("sh"), os.O_RDONLY)))
+
+# dir_fd=: the folder that a path begins in.
+number("os.access", "fs.read", lambda s: os.access("inner", os.R_OK, dir_fd=s.fd),
+       returned(lambda s, seen: True), folder)
+number("os.readlink", "fs.read", lambda s: os.readlink("link", dir_fd=s.fd),
+       returned(lambda s, seen: "inner"),
+       lambda s: (folder(s), os.symlink("inner", s("folder/link"))))
+number("os.unlink", "fs.write", lambda s: os.unlink("inner", dir_fd=s.fd), gone("folder/inner"),
+       folder)
+number("os.rename", "fs.write", lambda s: os.rename("inner", s("made"), src_dir_fd=s.fd),
+       made("made"), folder)
+number("os.link", "fs.write", lambda s: os.link(s("file"), "made", dst_dir_fd=s.fd),
+       made("folder/made"), folder)
+number("os.symlink", "fs.write", lambda s: os.symlink("inner", "made", dir_fd=s.fd),
+       made("folder/made"), folder)
+number("os.mkdir", "fs.write", lambda s: os.mkdir("made", dir_fd=s.fd), made("folder/made"),
+       folder)
+number("os.open", "fs.read", lambda s: os.open("inner", os.O_RDONLY, dir_fd=s.fd) and True,
+       changed("fds"), folder)
+
+
 def pending(s):
     """A listener on the loopback with one client that waits to be accepted."""
     s.listener = socket.create_server((LOOPBACK, 0))

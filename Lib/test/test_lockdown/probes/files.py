@@ -32,9 +32,6 @@ P("os.listdir", "fs.read", lambda s: sorted(os.listdir(s.path)),
   returned(lambda s, seen: sorted(os.listdir(s.path))))
 P("os.listdir bytes", "fs.read", lambda s: sorted(os.listdir(os.fsencode(s.path))),
   returned(lambda s, seen: sorted(os.listdir(os.fsencode(s.path)))))
-P("os.listdir fd", "fs.read", lambda s: sorted(os.listdir(s.fd)),
-  returned(lambda s, seen: sorted(os.listdir(s("folder")))),
-  lambda s: setattr(s, "fd", os.open(s("folder"), os.O_RDONLY)))
 P("os.scandir", "fs.read", lambda s: sorted(entry.name for entry in os.scandir(s.path)),
   returned(lambda s, seen: sorted(os.listdir(s.path))))
 P("os.stat", "fs.read", lambda s: os.stat(s("file")).st_ino,

@@ -84,27 +84,6 @@ P("io.BufferedWriter.__init__", "code",
   lambda s: again(s, s.writer, s.raw[1]).raw is s.raw[1], true, stream)
 
 
-class Detaching(io.RawIOBase):
-    """A raw stream that takes itself away from the reader that is reading it."""
-
-    def readable(self):
-        return True
-
-    def readinto(self, view):
-        self.reader.detach()
-        return 0
-
-
-def detaching(s):
-    s.raw = Detaching()
-    s.raw.reader = s.reader = io.BufferedReader(s.raw)
-
-
-# The end of the call may be what upstream does not survive.
-P("io.BufferedReader.detach", "code", lambda s: s.reader.read(),
-  lambda s, seen: seen.value is not None, detaching)
-
-
 def pickles(s):
     s.pickler = pickle.Pickler(io.BytesIO())
     s.unpickler = pickle.Unpickler(io.BytesIO(pickle.dumps(1)))
