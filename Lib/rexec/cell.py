@@ -189,6 +189,8 @@ class _Here:
             if inspect.iscoroutine(value):
                 value = asyncio.run(value)
             answer = (True, value)
+        except OverLimit as over:
+            raise run.cell._finish(run, over.limit) from None
         except Exception as error:
             answer = (False, error)
         finally:
@@ -250,6 +252,8 @@ class _OnLoop:
             error = future.exception()
             if error is None:
                 run.cell._reply(run, number, True, future.result())
+            elif isinstance(error, OverLimit):
+                raise run.cell._finish(run, error.limit)
             elif isinstance(error, Exception):
                 run.cell._reply(run, number, False, error)
             else:
@@ -292,7 +296,7 @@ class Cell:
     State lasts from one run to the next.  One run at a time: another is a RuntimeError.
     """
 
-    def __init__(self, *, limits=None, functions=None, stdout=None, stderr=None,
+    def __init__(self, *, limits=None, functions=None, open=None, stdout=None, stderr=None,
                  isolation="process", kernel="try", preload=(), path=(), python=None, _worker=None):
         self.limits = Limits() if limits is None else limits
         if not isinstance(self.limits, Limits):
@@ -305,6 +309,11 @@ class Cell:
         self._functions = _check_functions(functions)
         self._sinks = (_check_sink("stdout", stdout), _check_sink("stderr", stderr))
         self._services = {"function": self._call_function}
+        self._files = None
+        if open is not None:
+            from .files import Files
+            self._files = Files(open, self.limits, OverLimit)
+            self._services["file"] = self._call_file
         self._busy = threading.Lock()
         self._ending = threading.Lock()
         self._why = None            # how the cell ended: None, "closed", or a limit's name
@@ -330,13 +339,9 @@ class Cell:
         setup = {"functions": {name: _is_coroutine_function(function)
                                for name, function in self._functions.items()},
                  "value": self.limits.value, "depth": self.limits.depth,
-                 "threads": self.limits.threads}
-        setup.update(self._describe())
+                 "threads": self.limits.threads,
+                 "files": self._files.cwd if self._files else None}
         self._channel.put(kinds.SETUP, 0, encode(setup, _ROOM, 200))
-
-    def _describe(self):
-        """What the cell's half is to be told besides."""
-        return {}
 
     # -- what is public
 
@@ -410,7 +415,7 @@ class Cell:
         # A run that is on finds the channel closed, and cleans up.
         if self._busy.acquire(False):
             try:
-                self._worker.close()
+                self._clean_up()
             finally:
                 self._busy.release()
 
@@ -535,7 +540,7 @@ class Cell:
             except BaseException:
                 # Of a function, a stream or the keyboard: the run cannot be picked up again.
                 self._end("closed")
-                self._worker.close()
+                self._clean_up()
                 raise
         finally:
             self._run = None
@@ -635,7 +640,7 @@ class Cell:
             raise Malformed("a call of another form")
         number, own, what, operation, data = value
         if (type(number) is not int or type(own) is not bool or type(what) is not str
-                or type(operation) not in (str, tuple) or type(data) is not bytes):
+                or type(operation) not in (str, int) or type(data) is not bytes):
             raise Malformed("a call of another form")
         run.calls += 1
         if self.limits.calls is not None and run.calls > self.limits.calls:
@@ -722,6 +727,11 @@ class Cell:
             raise NameError("there is no such function")
         return function(*args, **kwargs)
 
+    def _call_file(self, operation, args, kwargs):
+        if type(operation) is not str or kwargs:
+            raise TypeError("no operation on files has this form")
+        return self._files.call(operation, *args)
+
     def _is_coroutine_service(self, service, operation):
         return (service == self._call_function and type(operation) is str
                 and _is_coroutine_function(self._functions.get(operation)))
@@ -738,6 +748,12 @@ class Cell:
                     run.look()
                 self._worker.kill()
 
+    def _clean_up(self):
+        """Give back what an ended cell held."""
+        self._worker.close()
+        if self._files is not None:
+            self._files.close()
+
     def _finish(self, run, limit):
         """Clean up after a cell that ended in a run; the exception to raise.  LIMIT is the limit
         that was exceeded; None if it ended for another reason, which is found here."""
@@ -749,7 +765,7 @@ class Cell:
             limit = _STATUS_LIMITS.get(self._worker.status)
             self._end(limit or "crashed")
         why = self._why
-        self._worker.close()
+        self._clean_up()
         result = run.result()
         if why == "closed":
             return CellClosed("the cell was closed", result)
@@ -760,7 +776,7 @@ class Cell:
     def _crash(self, message, run=None):
         self._end("crashed")
         result = None if run is None else run.result()
-        self._worker.close()
+        self._clean_up()
         return CellCrashed(message, self._worker.status, self._worker.tail(), result)
 
     def _exceed(self, limit):
@@ -769,7 +785,7 @@ class Cell:
             return _exceeded(limit, self.limits, None)
         try:
             self._end(limit)
-            self._worker.close()
+            self._clean_up()
         finally:
             self._busy.release()
         return _exceeded(limit, self.limits, None)

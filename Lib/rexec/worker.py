@@ -57,8 +57,10 @@ class Worker:
         self.calls = {}             # those that wait, by number
         self.numbers = 0
         self.open = False           # calls can be made
-        self.guard = _thread.allocate_lock()
-        self.reading = _thread.allocate_lock()
+        # Code's finalisers run in the middle of what is here, and may make calls.
+        self.guard = _thread.RLock()
+        self.reading = _thread.RLock()
+        self.files = None           # what serves open(), where that is allowed
         self.running = False        # KeyboardInterrupt is for the code
         self.asking = 0             # the main thread waits for a reply
         self.interrupted = False
@@ -107,8 +109,9 @@ class Worker:
         with self.guard:
             if not self.open:
                 raise RuntimeError(f"{operation}: no run is on")
-            self.numbers += 1
-            call = _Call(self.numbers)
+            number = self.numbers + 1
+            self.numbers = number
+            call = _Call(number)
             call.told = told
             self.calls[call.number] = call
         own = told is not None or _thread.get_ident() == self.main
@@ -182,8 +185,16 @@ class Worker:
         if setup["threads"] is not None:
             self.channel.limit_threads(setup["threads"], lambda: self.stop("threads"))
         guest.begin(self)
+        if setup["files"] is not None:
+            from rexec.guestfiles import GuestFiles
+            self.files = GuestFiles(lambda operation, *args: self.ask("file", operation, args),
+                                    setup["files"], self.is_asking)
+            self.files.install()
         for install in INSTALLERS:
             install(setup)
+
+    def is_asking(self):
+        return self.asking and _thread.get_ident() == self.main
 
     def perform(self, kind, request):
         """One run, from its request to its result."""
@@ -206,6 +217,8 @@ class Worker:
         self.finish(report)
 
     def finish(self, report):
+        if self.files is not None:
+            self.files.catch_up()
         with self.guard:
             self.open = False
         # Other threads may wait for calls yet: the supervisor answers them before a result counts.
