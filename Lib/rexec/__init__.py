@@ -3,7 +3,7 @@
 # Each name and the module it is in.  They are imported when first used: a worker, which is this
 # package too, needs two of the modules, and starts the sooner for it.
 _PLACES = {
-    "Cell": "cell", "Result": "cell", "Usage": "cell",
+    "Cell": "cell", "Result": "run", "Usage": "run",
     "Limits": "limits",
     "Error": "errors", "CellError": "errors", "LimitExceeded": "errors",
     "CellCrashed": "errors", "CellClosed": "errors",

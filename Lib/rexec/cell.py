@@ -1,293 +1,26 @@
 """Cells: the supervisor's half of a run."""
 
 import asyncio
-import codecs
-import collections
-import concurrent.futures
-import dataclasses
 import inspect
 import os
 import select
 import signal
 import threading
-import time
 import weakref
 
 from . import channel as kinds
 from . import process, report
-from .channel import CALLS_OPEN, Channel
+from .channel import CALLS_OPEN
 from .errors import CellClosed, CellCrashed, CellError, LimitExceeded
 from .limits import Limits, check_kept
-from .monitor import monitor
+from .run import Future, Here, OnLoop, Result, Run, Usage
 from .values import Malformed, OverLimit, decode, encode
 
 CUT = "\n[output cut: its limit is {} bytes]\n"
-# How long a worker may take until it is ready, imports of its own included.
-LONGEST_START = 60
-# The shortest sleep between two looks at a clock.
-_TICK = 0.002
-# How often the memory of a cell is looked at, which may end before it can be asked.
-_LOOK = 0.1
 _ROOM = 1 << 46
 _KERNEL = ("off", "try", "require")
 # What the worker's own exit status says when it could not report.
 _STATUS_LIMITS = {113: "memory"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Usage:
-    """What a run used: seconds of processor and of wall time (waits for the supervisor left out),
-    bytes of memory at most so far, calls of the supervisor, bytes of output."""
-
-    cpu: float = 0.0
-    wall: float = 0.0
-    memory: int = 0
-    calls: int = 0
-    output: int = 0
-
-
-class Result:
-    """What became of a run: `text`, `stdout`, `stderr`, `usage`, and `value`, which raises TypeError
-    if it could not cross."""
-
-    def __init__(self, value=None, why=None, text="", stdout="", stderr="", usage=Usage()):
-        self._value = value
-        self._why = why
-        self.text = text
-        self.stdout = stdout
-        self.stderr = stderr
-        self.usage = usage
-
-    @property
-    def value(self):
-        if self._why is not None:
-            raise TypeError(self._why)
-        return self._value
-
-    def __repr__(self):
-        return f"<rexec.Result {self.text!r}>" if self.text else "<rexec.Result>"
-
-
-class _Stream:
-    """One of a run's two streams: bytes from the cell become text here."""
-
-    def __init__(self, sink):
-        self.pieces = []
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        write = getattr(sink, "write", sink)
-        self._write = write if callable(write) else None
-
-    def put(self, data, last=False):
-        self.add(self._decoder.decode(data, last))
-
-    def add(self, text):
-        if text:
-            self.pieces.append(text)
-            if len(self.pieces) > 4096:
-                self.pieces = ["".join(self.pieces)]
-            if self._write is not None:
-                self._write(text)
-
-
-class _Run:
-    """The state of one run."""
-
-    def __init__(self, cell, number, timeout, caller):
-        limits = cell.limits
-        self.cell = cell
-        self.worker = cell._worker
-        self.number = number
-        self.caller = caller
-        self.streams = {1: _Stream(cell._sinks[0]), 2: _Stream(cell._sinks[1])}
-        self.output = 0
-        self.calls = 0
-        self.open = {}              # calls that were not answered: number to whether own
-        self.started = False
-        self.begin = time.monotonic()
-        self.until = None if timeout is None else self.begin + timeout
-        self.wall = limits.wall
-        self.paused = 0.0
-        self.paused_at = None
-        self.cpu = limits.cpu
-        self.cpu_begin = self.worker.cpu() or 0.0
-        self.cpu_end = self.cpu_begin
-        self.memory = 0
-        self.looked = self.begin
-        if self.cpu is not None:
-            self.worker.allow_cpu(self.cpu_begin + self.cpu + 1)
-
-    def check(self):
-        """(the limit that was exceeded or None, seconds until it is worth looking again)."""
-        now = time.monotonic()
-        if now - self.looked > _LOOK:
-            self.look()
-        waits = [3600.0]
-        if self.until is not None:
-            if now >= self.until:
-                return "timeout", 0
-            waits.append(self.until - now)
-        paused_at = self.paused_at
-        if self.wall is not None and paused_at is None:
-            left = self.wall - (now - self.begin - self.paused)
-            if left <= 0:
-                return "wall", 0
-            waits.append(left)
-        if self.cpu is not None:
-            used = self.worker.cpu()
-            if used is not None:
-                self.cpu_end = used
-                left = self.cpu - (used - self.cpu_begin)
-                if left <= 0:
-                    return "cpu", 0
-                # No sooner can all processors together have used it up.
-                waits.append(max(left / _PROCESSORS, _TICK))
-        return None, min(waits)
-
-    def pause(self):
-        if self.paused_at is None and any(self.open.values()):
-            self.paused_at = time.monotonic()
-
-    def go_on(self):
-        if self.paused_at is not None and not any(self.open.values()):
-            self.paused += time.monotonic() - self.paused_at
-            self.paused_at = None
-
-    def look(self):
-        """Note what the kernel says of it while it is there; the number of its threads."""
-        used = self.worker.cpu()
-        if used is not None:
-            self.cpu_end = used
-        memory, threads = self.worker.look()
-        self.memory = max(self.memory, memory)
-        self.looked = time.monotonic()
-        return threads
-
-    def usage(self):
-        now = time.monotonic() if self.paused_at is None else self.paused_at
-        return Usage(self.cpu_end - self.cpu_begin, now - self.begin - self.paused, self.memory,
-                     self.calls, self.output)
-
-    def result(self, value=None, why=None, text=""):
-        for stream in self.streams.values():
-            stream.put(b"", True)
-        stdout, stderr = ("".join(stream.pieces) for stream in self.streams.values())
-        return Result(value, why, text, stdout, stderr, self.usage())
-
-
-_PROCESSORS = os.cpu_count() or 1
-
-
-class _Here:
-    """Calls the supervisor's functions in the thread that runs."""
-
-    waker = None
-
-    def call(self, run, number, service, operation, args, kwargs):
-        monitor.watch(run)
-        try:
-            value = service(operation, args, kwargs)
-            if inspect.iscoroutine(value):
-                value = asyncio.run(value)
-            answer = (True, value)
-        except OverLimit as over:
-            raise run.cell._finish(run, over.limit) from None
-        except Exception as error:
-            answer = (False, error)
-        finally:
-            monitor.leave(run)
-        run.cell._reply(run, number, *answer)
-
-    def cancel(self, number):
-        pass
-
-    def finish(self):
-        pass
-
-
-class _OnLoop:
-    """Calls coroutine functions on an event loop, others in its executor; the run goes on."""
-
-    def __init__(self, loop):
-        self.loop = loop
-        self.answers = collections.deque()
-        self.futures = {}
-        self.failed = None
-        self.waker, self._wake = os.pipe()
-        os.set_blocking(self._wake, False)
-        os.set_blocking(self.waker, False)
-        self._lock = threading.Lock()
-
-    def call(self, run, number, service, operation, args, kwargs):
-        async def answer():
-            if run.cell._is_coroutine_service(service, operation):
-                return await service(operation, args, kwargs)
-            value = await self.loop.run_in_executor(None, service, operation, args, kwargs)
-            return await value if inspect.iscoroutine(value) else value
-
-        future = asyncio.run_coroutine_threadsafe(answer(), self.loop)
-        self.futures[number] = future
-        future.add_done_callback(lambda future: self._done(number, future))
-
-    def _done(self, number, future):
-        self.answers.append((number, future))
-        with self._lock:
-            if self._wake is not None:
-                try:
-                    os.write(self._wake, b"!")
-                except BlockingIOError:
-                    pass
-
-    def answer(self, run):
-        """Send the answers that there are."""
-        try:
-            os.read(self.waker, 4096)
-        except BlockingIOError:
-            pass
-        while self.answers:
-            number, future = self.answers.popleft()
-            self.futures.pop(number, None)
-            if future.cancelled():
-                run.cell._reply(run, number, False, RuntimeError("the call was cancelled"))
-                continue
-            error = future.exception()
-            if error is None:
-                run.cell._reply(run, number, True, future.result())
-            elif isinstance(error, OverLimit):
-                raise run.cell._finish(run, error.limit)
-            elif isinstance(error, Exception):
-                run.cell._reply(run, number, False, error)
-            else:
-                raise error
-
-    def cancel(self, number):
-        future = self.futures.get(number)
-        if future is not None:
-            future.cancel()
-
-    def finish(self):
-        for future in list(self.futures.values()):
-            future.cancel()
-        with self._lock:
-            os.close(self._wake)
-            self._wake = None
-        os.close(self.waker)
-
-
-class _Future(concurrent.futures.Future):
-    """The future of a run; cancelling it ends the cell."""
-
-    def __init__(self, cell):
-        super().__init__()
-        self._cell = cell
-
-    def running(self):
-        return not self.done()
-
-    def cancel(self):
-        if not super().cancel():
-            return False
-        self._cell.close()
-        return True
 
 
 class Cell:
@@ -324,7 +57,7 @@ class Cell:
         self.kernel = 0
         self._worker = None
         if _worker is None:
-            _worker = start_worker(process.find_python(python), self.limits.memory, kernel,
+            _worker = process.start_ready(process.find_python(python), self.limits.memory, kernel,
                                    _check_names("preload", preload), [os.fspath(p) for p in path])
         self._worker = _worker
         self.kernel = _worker.kernel
@@ -347,22 +80,22 @@ class Cell:
 
     def run(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
         """Run CODE and return its Result."""
-        return self._perform(kinds.RUN, self._request(code, inputs, stdin, modules), timeout, _Here())
+        return self._perform(kinds.RUN, self._request(code, inputs, stdin, modules), timeout, Here())
 
     def call(self, name, /, *args, **kwargs):
         """Call a function that the cell's code defined; its value."""
         request = self._call_request(name, args, kwargs)
-        return self._perform(kinds.INVOKE, request, None, _Here()).value
+        return self._perform(kinds.INVOKE, request, None, Here()).value
 
     def start(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
         """Begin to run CODE in a thread; a concurrent.futures.Future of its Result."""
         request = self._request(code, inputs, stdin, modules)
         self._take()
-        future = _Future(self)
+        future = Future(self)
 
         def work():
             try:
-                result = self._perform_taken(kinds.RUN, request, timeout, _Here())
+                result = self._perform_taken(kinds.RUN, request, timeout, Here())
             except BaseException as error:
                 if future.set_running_or_notify_cancel():
                     future.set_exception(error)
@@ -400,7 +133,7 @@ class Cell:
     @property
     def modules(self):
         """The names of the modules that code in the cell can import."""
-        names = self._perform(kinds.LIST, {}, None, _Here()).value
+        names = self._perform(kinds.LIST, {}, None, Here()).value
         if type(names) is not list or not all(type(name) is str for name in names):
             raise self._crash("broke the rules of its channel")
         return frozenset(names)
@@ -490,7 +223,7 @@ class Cell:
     async def _perform_async(self, kind, request, timeout):
         self._take()
         loop = asyncio.get_running_loop()
-        caller = _OnLoop(loop)
+        caller = OnLoop(loop)
         done = loop.create_future()
 
         def tell(set_it, value):
@@ -527,7 +260,7 @@ class Cell:
                 raise ValueError("timeout must be a number of seconds, not negative")
             self._number = self._number % 0xFFFFFFFF + 1
             self._wake_worker()
-            run = _Run(self, self._number, timeout, caller)
+            run = Run(self, self._number, timeout, caller)
             self._interrupt = False
             self._run = run
             self._channel.put(kind, run.number, encode(request, _ROOM, 200))
@@ -800,48 +533,6 @@ def _exceeded(limit, limits, result):
     unit = " s" if limit in ("cpu", "wall") else " bytes" if limit in ("memory", "value") else ""
     text = f"the limit {limit} was exceeded" + (f" ({most}{unit})" if most is not None else "")
     return LimitExceeded(limit, text, result)
-
-
-def start_worker(python, memory, kernel, preload=(), path=()):
-    """A worker that is locked and ready for a tenant."""
-    worker = process.start(python)
-    worker.channel = Channel(worker.socket, 0)
-    start = {"preload": list(preload), "path": list(path), "kernel": kernel, "memory": memory}
-    worker.channel.put(kinds.START, 0, encode(start, _ROOM, 200))
-    try:
-        await_ready(worker)
-    except BaseException:
-        worker.close()
-        raise
-    return worker
-
-
-def await_ready(worker):
-    """Wait until it says so.  It has run no code that is not trusted."""
-    channel = worker.channel
-    until = time.monotonic() + LONGEST_START
-    poller = select.poll()
-    poller.register(channel, select.POLLIN)
-    while True:
-        frame = channel.next()
-        if frame is not None:
-            break
-        left = until - time.monotonic()
-        if channel.ended or left <= 0:
-            worker.kill()
-            worker.wait()
-            what = "the cell did not start"
-            raise process.crashed(worker, what if channel.ended else f"{what} in {LONGEST_START} s")
-        if poller.poll(left * 1000):
-            channel.read()
-    kind, run, payload = frame
-    try:
-        ready = decode(payload)
-        if kind != kinds.READY or run or type(ready["kernel"]) is not int:
-            raise Malformed("a first frame of another kind")
-    except (Malformed, TypeError, KeyError):
-        raise CellCrashed("the cell is of another version") from None
-    worker.kernel = ready["kernel"]
 
 
 def _discard(worker):

@@ -16,7 +16,10 @@ import threading
 import time
 import weakref
 
+from . import channel as kinds
+from .channel import Channel
 from .errors import CellCrashed
+from .values import Malformed, decode, encode
 
 try:
     import resource
@@ -28,6 +31,9 @@ _PROGRAM = "import rexec.worker; rexec.worker.main({fd})"
 _STDERR_KEPT = 4096
 # How long the kernel may take to end a process that was killed.
 _LONGEST_DEATH = 60
+# How long a worker may take until it is ready, imports of its own included.
+LONGEST_START = 60
+_ROOM = 1 << 46
 NO_STATUS = None
 
 
@@ -307,3 +313,45 @@ def crashed(worker, what, result=None):
     else:
         how = f" (exit status {status})"
     return CellCrashed(what + how, status, worker.tail(), result)
+
+
+def start_ready(python, memory, kernel, preload=(), path=()):
+    """A worker that is locked and ready for a tenant."""
+    worker = start(python)
+    worker.channel = Channel(worker.socket, 0)
+    request = {"preload": list(preload), "path": list(path), "kernel": kernel, "memory": memory}
+    worker.channel.put(kinds.START, 0, encode(request, _ROOM, 200))
+    try:
+        await_ready(worker)
+    except BaseException:
+        worker.close()
+        raise
+    return worker
+
+
+def await_ready(worker):
+    """Wait until it says so.  It has run no code that is not trusted."""
+    channel = worker.channel
+    until = time.monotonic() + LONGEST_START
+    poller = select.poll()
+    poller.register(channel, select.POLLIN)
+    while True:
+        frame = channel.next()
+        if frame is not None:
+            break
+        left = until - time.monotonic()
+        if channel.ended or left <= 0:
+            worker.kill()
+            worker.wait()
+            what = "the cell did not start"
+            raise crashed(worker, what if channel.ended else f"{what} in {LONGEST_START} s")
+        if poller.poll(left * 1000):
+            channel.read()
+    kind, run, payload = frame
+    try:
+        ready = decode(payload)
+        if kind != kinds.READY or run or type(ready["kernel"]) is not int:
+            raise Malformed("a first frame of another kind")
+    except (Malformed, TypeError, KeyError):
+        raise CellCrashed("the cell is of another version") from None
+    worker.kernel = ready["kernel"]

@@ -1,0 +1,273 @@
+"""One run of a cell: its result, its streams, its clocks, and how its calls are made."""
+
+import asyncio
+import codecs
+import collections
+import concurrent.futures
+import dataclasses
+import inspect
+import os
+import threading
+import time
+
+from .monitor import monitor
+from .values import OverLimit
+
+# The shortest sleep between two looks at a clock.
+_TICK = 0.002
+# How often the memory of a cell is looked at, which may end before it can be asked.
+_LOOK = 0.1
+_PROCESSORS = os.cpu_count() or 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """What a run used: seconds of processor and of wall time (waits for the supervisor left out),
+    bytes of memory at most so far, calls of the supervisor, bytes of output."""
+
+    cpu: float = 0.0
+    wall: float = 0.0
+    memory: int = 0
+    calls: int = 0
+    output: int = 0
+
+
+class Result:
+    """What became of a run: `text`, `stdout`, `stderr`, `usage`, and `value`, which raises TypeError
+    if it could not cross."""
+
+    def __init__(self, value=None, why=None, text="", stdout="", stderr="", usage=Usage()):
+        self._value = value
+        self._why = why
+        self.text = text
+        self.stdout = stdout
+        self.stderr = stderr
+        self.usage = usage
+
+    @property
+    def value(self):
+        if self._why is not None:
+            raise TypeError(self._why)
+        return self._value
+
+    def __repr__(self):
+        return f"<rexec.Result {self.text!r}>" if self.text else "<rexec.Result>"
+
+
+class Stream:
+    """One of a run's two streams: bytes from the cell become text here."""
+
+    def __init__(self, sink):
+        self.pieces = []
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        write = getattr(sink, "write", sink)
+        self._write = write if callable(write) else None
+
+    def put(self, data, last=False):
+        self.add(self._decoder.decode(data, last))
+
+    def add(self, text):
+        if text:
+            self.pieces.append(text)
+            if len(self.pieces) > 4096:
+                self.pieces = ["".join(self.pieces)]
+            if self._write is not None:
+                self._write(text)
+
+
+class Run:
+    """The state of one run."""
+
+    def __init__(self, cell, number, timeout, caller):
+        limits = cell.limits
+        self.cell = cell
+        self.worker = cell._worker
+        self.number = number
+        self.caller = caller
+        self.streams = {1: Stream(cell._sinks[0]), 2: Stream(cell._sinks[1])}
+        self.output = 0
+        self.calls = 0
+        self.open = {}              # calls that were not answered: number to whether own
+        self.started = False
+        self.begin = time.monotonic()
+        self.until = None if timeout is None else self.begin + timeout
+        self.wall = limits.wall
+        self.paused = 0.0
+        self.paused_at = None
+        self.cpu = limits.cpu
+        self.cpu_begin = self.worker.cpu() or 0.0
+        self.cpu_end = self.cpu_begin
+        self.memory = 0
+        self.looked = self.begin
+        if self.cpu is not None:
+            self.worker.allow_cpu(self.cpu_begin + self.cpu + 1)
+
+    def check(self):
+        """(the limit that was exceeded or None, seconds until it is worth looking again)."""
+        now = time.monotonic()
+        if now - self.looked > _LOOK:
+            self.look()
+        waits = [3600.0]
+        if self.until is not None:
+            if now >= self.until:
+                return "timeout", 0
+            waits.append(self.until - now)
+        paused_at = self.paused_at
+        if self.wall is not None and paused_at is None:
+            left = self.wall - (now - self.begin - self.paused)
+            if left <= 0:
+                return "wall", 0
+            waits.append(left)
+        if self.cpu is not None:
+            used = self.worker.cpu()
+            if used is not None:
+                self.cpu_end = used
+                left = self.cpu - (used - self.cpu_begin)
+                if left <= 0:
+                    return "cpu", 0
+                # No sooner can all processors together have used it up.
+                waits.append(max(left / _PROCESSORS, _TICK))
+        return None, min(waits)
+
+    def pause(self):
+        if self.paused_at is None and any(self.open.values()):
+            self.paused_at = time.monotonic()
+
+    def go_on(self):
+        if self.paused_at is not None and not any(self.open.values()):
+            self.paused += time.monotonic() - self.paused_at
+            self.paused_at = None
+
+    def look(self):
+        """Note what the kernel says of it while it is there; the number of its threads."""
+        used = self.worker.cpu()
+        if used is not None:
+            self.cpu_end = used
+        memory, threads = self.worker.look()
+        self.memory = max(self.memory, memory)
+        self.looked = time.monotonic()
+        return threads
+
+    def usage(self):
+        now = time.monotonic() if self.paused_at is None else self.paused_at
+        return Usage(self.cpu_end - self.cpu_begin, now - self.begin - self.paused, self.memory,
+                     self.calls, self.output)
+
+    def result(self, value=None, why=None, text=""):
+        for stream in self.streams.values():
+            stream.put(b"", True)
+        stdout, stderr = ("".join(stream.pieces) for stream in self.streams.values())
+        return Result(value, why, text, stdout, stderr, self.usage())
+
+
+class Here:
+    """Calls the supervisor's functions in the thread that runs."""
+
+    waker = None
+
+    def call(self, run, number, service, operation, args, kwargs):
+        monitor.watch(run)
+        try:
+            value = service(operation, args, kwargs)
+            if inspect.iscoroutine(value):
+                value = asyncio.run(value)
+            answer = (True, value)
+        except OverLimit as over:
+            raise run.cell._finish(run, over.limit) from None
+        except Exception as error:
+            answer = (False, error)
+        finally:
+            monitor.leave(run)
+        run.cell._reply(run, number, *answer)
+
+    def cancel(self, number):
+        pass
+
+    def finish(self):
+        pass
+
+
+class OnLoop:
+    """Calls coroutine functions on an event loop, others in its executor; the run goes on."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.answers = collections.deque()
+        self.futures = {}
+        self.failed = None
+        self.waker, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self.waker, False)
+        self._lock = threading.Lock()
+
+    def call(self, run, number, service, operation, args, kwargs):
+        async def answer():
+            if run.cell._is_coroutine_service(service, operation):
+                return await service(operation, args, kwargs)
+            value = await self.loop.run_in_executor(None, service, operation, args, kwargs)
+            return await value if inspect.iscoroutine(value) else value
+
+        future = asyncio.run_coroutine_threadsafe(answer(), self.loop)
+        self.futures[number] = future
+        future.add_done_callback(lambda future: self._done(number, future))
+
+    def _done(self, number, future):
+        self.answers.append((number, future))
+        with self._lock:
+            if self._wake is not None:
+                try:
+                    os.write(self._wake, b"!")
+                except BlockingIOError:
+                    pass
+
+    def answer(self, run):
+        """Send the answers that there are."""
+        try:
+            os.read(self.waker, 4096)
+        except BlockingIOError:
+            pass
+        while self.answers:
+            number, future = self.answers.popleft()
+            self.futures.pop(number, None)
+            if future.cancelled():
+                run.cell._reply(run, number, False, RuntimeError("the call was cancelled"))
+                continue
+            error = future.exception()
+            if error is None:
+                run.cell._reply(run, number, True, future.result())
+            elif isinstance(error, OverLimit):
+                raise run.cell._finish(run, error.limit)
+            elif isinstance(error, Exception):
+                run.cell._reply(run, number, False, error)
+            else:
+                raise error
+
+    def cancel(self, number):
+        future = self.futures.get(number)
+        if future is not None:
+            future.cancel()
+
+    def finish(self):
+        for future in list(self.futures.values()):
+            future.cancel()
+        with self._lock:
+            os.close(self._wake)
+            self._wake = None
+        os.close(self.waker)
+
+
+class Future(concurrent.futures.Future):
+    """The future of a run; cancelling it ends the cell."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self._cell = cell
+
+    def running(self):
+        return not self.done()
+
+    def cancel(self):
+        if not super().cancel():
+            return False
+        self._cell.close()
+        return True
