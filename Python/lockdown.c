@@ -2,7 +2,8 @@
 
    A transition has three steps.  Prepare may run Python code and may fail; it
    changes nothing.  Flip adds to the words, and from then on guards refuse.
-   Scrub replaces values in existing places; it is C only and cannot fail.
+   Scrub replaces values in existing places; it is C only and cannot fail.  Last
+   the kernel ring is put up, which prepare made ready.
    Between the end of prepare and the end of scrub no other thread of the
    interpreter runs: with the GIL because it is not given up, without it
    because the world is stopped. */
@@ -12,6 +13,7 @@
 #include "pycore_initconfig.h"    // _PyStatus_OK()
 #include "pycore_interp.h"        // PyInterpreterState.lockdown
 #include "pycore_lockdown.h"
+#include "pycore_lockdown_ring.h" // _PyLockdown_PrepareRing()
 #include "pycore_pystate.h"       // _PyThreadState_GET()
 #include "pycore_runtime.h"       // _PyRuntime
 
@@ -341,10 +343,10 @@ check_request(PyInterpreterState *interp, uint32_t keep, int kernel)
         _PyLockdown_RaiseGivenBack(interp, given_back);
         return -1;
     }
-    if (kernel == Py_LOCKDOWN_KERNEL_REQUIRE) {
+    if (kernel == Py_LOCKDOWN_KERNEL_REQUIRE && !_Py_IsMainInterpreter(interp)) {
         PyErr_SetString(interp->lockdown.error,
-                        "there is no kernel ring on this system; "
-                        "kernel=\"try\" does without and says so");
+                        "kernel=\"require\": the kernel ring holds the whole "
+                        "process, so only the main interpreter can put it up");
         return -1;
     }
     return 0;
@@ -381,7 +383,19 @@ PyLockdown_Enter(uint32_t keep, int kernel)
             return -1;
         }
     }
-    int processors = interp->config.cpu_count < 0 ? count_processors() : -1;
+    int processors = interp->config.cpu_count;
+    if (processors < 0) {
+        processors = count_processors();
+    }
+    struct _PyLockdown_ring *ring = NULL;
+    if (whole_process
+        && _PyLockdown_PrepareRing(keep, kernel, processors, &ring) < 0)
+    {
+        if (scrub != NULL) {
+            _PyLockdown_FinishScrub(scrub, 0);
+        }
+        return -1;
+    }
 
     // Flip.
     _PyEval_StopTheWorldAll(&_PyRuntime);
@@ -395,7 +409,9 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     if (scrub != NULL) {
         _PyLockdown_RunScrub(scrub);
     }
+    _PyLockdown_ApplyRing(ring);
     _PyEval_StartTheWorldAll(&_PyRuntime);
+    _PyLockdown_FreeRing(ring);
     if (whole_process) {
         tell_others(interp);
     }

@@ -17,8 +17,9 @@ struct _lockdown_runtime_state {
     /* The process's word: what every interpreter is refused. */
     uint32_t refused;
 
-    /* The kernel ring's level. */
+    /* The kernel ring's level, and the rights that it leaves open. */
     int kernel;
+    uint32_t kernel_keep;
 
     /* The keys below are drawn once, before the first object is hashed. */
     int has_keys;

@@ -1,0 +1,636 @@
+/* Lockdown: the kernel ring on Linux, a seccomp filter over all threads and a
+   Landlock domain, by direct system calls.
+
+   Prepare finds out what the kernel has by doing it, in a thread that ends at
+   once: what a thread gives up is its own until the end, and nothing of it is
+   left.  Apply does it for good. */
+
+#include "Python.h"
+#include "pycore_ceval.h"         // _PyIsPerfTrampolineActive()
+#include "pycore_initconfig.h"    // _PyInterpreterState_GetConfig()
+#include "pycore_interp.h"        // PyInterpreterState.lockdown
+#include "pycore_lockdown_ring.h"
+#include "pycore_pystate.h"       // _PyInterpreterState_GET()
+#include "pycore_runtime.h"       // _PyRuntime
+
+#ifdef LOCKDOWN_RING_LINUX
+
+#include <dirent.h>               // opendir()
+#include <errno.h>
+#include <fcntl.h>                // O_PATH
+#include <malloc.h>               // mallopt()
+#include <pthread.h>
+#include <sched.h>                // sched_yield()
+#include <signal.h>               // sigfillset()
+#include <stdio.h>                // ftrylockfile()
+#include <sys/prctl.h>            // PR_SET_NO_NEW_PRIVS
+#include <sys/stat.h>             // stat()
+#include <sys/syscall.h>          // syscall()
+#include <time.h>                 // tzset()
+#include <unistd.h>
+
+#include <linux/filter.h>         // struct sock_filter
+#include <linux/seccomp.h>        // SECCOMP_SET_MODE_FILTER
+
+// Numbers that Debian 12's headers, or those of other C libraries, may lack.
+#ifndef SYS_landlock_create_ruleset
+#  define SYS_landlock_create_ruleset 444
+#  define SYS_landlock_add_rule 445
+#  define SYS_landlock_restrict_self 446
+#endif
+#define CREATE_RULESET_VERSION 1
+#define RULE_PATH_BENEATH      1
+#define RESTRICT_SELF_SYNC     8        // for all threads
+#define UNSHARE_THREAD         0x00010000
+
+/* Landlock's versions, by what each was the first to have. */
+enum { ABI_FILES = 1, ABI_REFER = 2, ABI_TRUNCATE = 3, ABI_TCP = 4,
+       ABI_DEVICES = 5, ABI_SCOPES = 6, ABI_SYNC = 8 };
+
+#define FILE_EXECUTE   (UINT64_C(1) << 0)
+#define FILE_WRITE     (UINT64_C(1) << 1)
+#define FILE_READ      (UINT64_C(1) << 2)
+#define FOLDER_READ    (UINT64_C(1) << 3)
+#define FOLDER_CHANGES (UINT64_C(0x1FF) << 4)   // removing and making
+#define FILE_REFER     (UINT64_C(1) << 13)
+#define FILE_TRUNCATE  (UINT64_C(1) << 14)
+#define DEVICE_COMMAND (UINT64_C(1) << 15)
+#define TCP_BIND       (UINT64_C(1) << 0)
+#define TCP_CONNECT    (UINT64_C(1) << 1)
+#define SCOPE_ABSTRACT_SOCKET (UINT64_C(1) << 0)
+#define SCOPE_SIGNAL          (UINT64_C(1) << 1)
+
+/* The kernel's structures; an older kernel takes the beginning of them. */
+struct ruleset {
+    uint64_t files;
+    uint64_t net;
+    uint64_t scoped;
+};
+
+struct path_beneath {
+    uint64_t allowed;
+    int32_t folder;
+} __attribute__((packed));
+
+struct _PyLockdown_ring {
+    uint32_t keep;
+    int required;
+    int level;              // what it will be if the kernel does as it said
+    int ruleset;            // a descriptor, or -1: no Landlock
+    uint32_t sync;          // flags of landlock_restrict_self()
+    int arenas;             // how many the allocator may make
+    size_t length;
+    struct sock_filter code[LOCKDOWN_FILTER_ROOM];
+};
+
+/* ---- errors ------------------------------------------------------------------- */
+
+/* Something cannot be had: an error if it is required, else a lower level. */
+static int
+cannot(struct _PyLockdown_ring *ring, int level, const char *why, int error)
+{
+    if (!ring->required) {
+        ring->level = Py_MIN(ring->level, level);
+        return 0;
+    }
+    PyObject *exception = _PyInterpreterState_GET()->lockdown.error;
+    if (error != 0) {
+        PyErr_Format(exception, "kernel=\"require\": %s: %s", why, strerror(error));
+    }
+    else {
+        PyErr_Format(exception, "kernel=\"require\": %s", why);
+    }
+    return -1;
+}
+
+/* ---- threads ------------------------------------------------------------------ */
+
+/* Is this the process's only thread, the kernel's view?  Where it cannot be
+   told there may be more. */
+static int
+is_only_thread(void)
+{
+    // Asks for nothing but what it is: fails if there is another thread.
+    if (syscall(SYS_unshare, UNSHARE_THREAD) == 0) {
+        return 1;
+    }
+    if (errno == EINVAL) {
+        return 0;
+    }
+    // A container's own filter may not let that through.
+    struct stat status;
+    return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3;
+}
+
+/* The number behind a word of a status file of /proc, or -1. */
+static long
+status_of(const char *path, const char *word)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return -1;
+    }
+    char line[256];
+    long number = -1;
+    while (number < 0 && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, word, strlen(word)) == 0) {
+            number = strtol(line + strlen(word), NULL, 10);
+        }
+    }
+    fclose(file);
+    return number;
+}
+
+/* The kernel puts one filter over all threads only if none has one of its own.
+   Returns 1 if so, 0 if not, -1 if it cannot be told. */
+static int
+threads_agree(void)
+{
+    static const char word[] = "Seccomp_filters:";
+    long own = status_of("/proc/thread-self/status", word);
+    DIR *folder = own >= 0 ? opendir("/proc/self/task") : NULL;
+    if (folder == NULL) {
+        return -1;
+    }
+    int agree = 1;
+    struct dirent *entry;
+    while (agree == 1 && (entry = readdir(folder)) != NULL) {
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        char path[64 + sizeof(entry->d_name)];
+        PyOS_snprintf(path, sizeof(path), "/proc/self/task/%s/status",
+                      entry->d_name);
+        long other = status_of(path, word);
+        // A thread that has ended meanwhile has no file.
+        if (other >= 0 && other != own) {
+            agree = 0;
+        }
+    }
+    closedir(folder);
+    return agree;
+}
+
+static void *
+end_thread(void *Py_UNUSED(arg))
+{
+    pthread_exit(NULL);
+}
+
+/* Run a function in a thread of its own and wait for its end; returns an errno.
+   No signal of the process is handled there. */
+static int
+run_in_thread(void *(*function)(void *), void *arg)
+{
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (error != 0) {
+        return error;
+    }
+    error = pthread_create(&thread, NULL, function, arg);
+    if (error == 0) {
+        error = pthread_join(thread, NULL);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+/* ---- the two system calls ------------------------------------------------------- */
+
+/* Returns an errno.  Without SYNC the filter is the calling thread's alone. */
+static int
+set_filter(const struct _PyLockdown_ring *ring, unsigned int flags)
+{
+    struct sock_fprog program = {
+        .len = (unsigned short)ring->length,
+        .filter = (struct sock_filter *)ring->code,
+    };
+    // What the kernel would do by itself against guesses of the processor makes
+    // Python slower, and locked code may time its own memory anyway.
+    long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                          flags | LOCKDOWN_FILTER_SPEC_ALLOW, &program);
+    if (result > 0) {
+        return EBUSY;       // the thread of that number has its own filter
+    }
+    return result == 0 ? 0 : errno;
+}
+
+static int
+restrict_files(const struct _PyLockdown_ring *ring, uint32_t flags)
+{
+    return syscall(SYS_landlock_restrict_self, ring->ruleset, flags) == 0
+           ? 0 : errno;
+}
+
+static int
+give_up_privileges(void)
+{
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;
+}
+
+/* What a trial found, as errnos. */
+struct trial {
+    const struct _PyLockdown_ring *ring;
+    pid_t thread;
+    int privileges;
+    int files;
+    int filter;
+};
+
+static void *
+try_ring(void *arg)
+{
+    struct trial *trial = arg;
+    trial->thread = (pid_t)syscall(SYS_gettid);
+    trial->privileges = give_up_privileges();
+    if (trial->ring->ruleset >= 0) {
+        trial->files = restrict_files(trial->ring, 0);
+    }
+    trial->filter = set_filter(trial->ring, 0);
+    return NULL;
+}
+
+/* A thread that was joined is in the kernel's list a little longer, and would be
+   taken for one with a filter of its own. */
+static void
+wait_until_gone(pid_t thread)
+{
+    for (int i = 0; i < 10000; i++) {
+        if (syscall(SYS_tgkill, getpid(), thread, 0) != 0) {
+            return;
+        }
+        sched_yield();
+    }
+}
+
+/* ---- Landlock -------------------------------------------------------------------- */
+
+/* What is held back of each kind: all that no kept right needs. */
+static void
+fill_ruleset(struct ruleset *held, uint32_t keep, int abi)
+{
+    const uint32_t writes = Py_LOCKDOWN_FS_WRITE;
+    memset(held, 0, sizeof(*held));
+    held->files = FILE_EXECUTE;
+    if (!(keep & (Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_IMPORT))) {
+        held->files |= FILE_READ | FOLDER_READ;
+    }
+    if (!(keep & writes)) {
+        held->files |= FILE_WRITE | FOLDER_CHANGES;
+        held->files |= abi >= ABI_REFER ? FILE_REFER : 0;
+        held->files |= abi >= ABI_TRUNCATE ? FILE_TRUNCATE : 0;
+    }
+    if (!(keep & (Py_LOCKDOWN_ENV | Py_LOCKDOWN_IPC)) && abi >= ABI_DEVICES) {
+        held->files |= DEVICE_COMMAND;
+    }
+    if (!(keep & Py_LOCKDOWN_NET)) {
+        held->net = abi >= ABI_TCP ? TCP_BIND | TCP_CONNECT : 0;
+        held->scoped = abi >= ABI_SCOPES ? SCOPE_ABSTRACT_SOCKET : 0;
+    }
+    held->scoped |= abi >= ABI_SCOPES ? SCOPE_SIGNAL : 0;
+}
+
+/* Let a right have its paths again.  One that is not there needs no rule. */
+static int
+allow_beneath(int ruleset, const char *path, uint64_t allowed)
+{
+    int folder = open(path, O_PATH | O_CLOEXEC);
+    if (folder < 0) {
+        return 0;
+    }
+    struct stat status;
+    if (fstat(folder, &status) == 0 && !S_ISDIR(status.st_mode)) {
+        allowed &= FILE_READ | FILE_WRITE | FILE_TRUNCATE | DEVICE_COMMAND;
+    }
+    struct path_beneath rule = {allowed, folder};
+    int error = 0;
+    if (allowed != 0
+        && syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0)
+    {
+        error = errno;
+    }
+    close(folder);
+    return error;
+}
+
+/* Where names of hosts, users, zones and locales are, and libraries for them. */
+static const char * const tables_of_the_system[] = {
+    "/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib", "/proc", "/sys", "/dev",
+};
+/* Where shared memory, semaphores and terminals are. */
+static const char * const objects_of_the_system[] = {
+    "/dev/shm", "/dev/pts", "/dev/ptmx", "/dev/tty",
+};
+
+static int
+add_rules(int ruleset, const struct ruleset *held, uint32_t keep)
+{
+    int error = 0;
+    uint64_t reads = held->files & (FILE_READ | FOLDER_READ);
+    if ((keep & (Py_LOCKDOWN_NET | Py_LOCKDOWN_ENV)) && reads != 0) {
+        for (size_t i = 0; error == 0
+             && i < Py_ARRAY_LENGTH(tables_of_the_system); i++)
+        {
+            error = allow_beneath(ruleset, tables_of_the_system[i], reads);
+        }
+    }
+    if (keep & Py_LOCKDOWN_IPC) {
+        for (size_t i = 0; error == 0
+             && i < Py_ARRAY_LENGTH(objects_of_the_system); i++)
+        {
+            error = allow_beneath(ruleset, objects_of_the_system[i],
+                                  held->files & ~FILE_EXECUTE);
+        }
+    }
+    return error;
+}
+
+/* Make the ruleset; 0, or -1 with an exception if it is required. */
+static int
+prepare_files(struct _PyLockdown_ring *ring)
+{
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+                       CREATE_RULESET_VERSION);
+    if (abi < ABI_FILES) {
+        return cannot(ring, LOCKDOWN_LEVEL_CALLS,
+                      "this kernel has no Landlock, or a sandbox around the "
+                      "process does not let it use it", abi < 0 ? errno : 0);
+    }
+    if (abi < ABI_SCOPES) {
+        ring->level = Py_MIN(ring->level, LOCKDOWN_LEVEL_FILES);
+    }
+    ring->sync = abi >= ABI_SYNC ? RESTRICT_SELF_SYNC : 0;
+    if (ring->sync == 0 && !is_only_thread()) {
+        return cannot(ring, LOCKDOWN_LEVEL_CALLS,
+                      "there is more than one thread, and this kernel's Landlock "
+                      "holds only the one that calls it; lock before threads are "
+                      "started", 0);
+    }
+    struct ruleset held;
+    fill_ruleset(&held, ring->keep, (int)abi);
+    size_t size = abi >= ABI_SCOPES ? sizeof(held)
+                  : abi >= ABI_TCP ? offsetof(struct ruleset, scoped)
+                  : offsetof(struct ruleset, net);
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &held, size, 0);
+    int error = ruleset < 0 ? errno : add_rules(ruleset, &held, ring->keep);
+    if (error != 0) {
+        if (ruleset >= 0) {
+            close(ruleset);
+        }
+        return cannot(ring, LOCKDOWN_LEVEL_CALLS,
+                      "the kernel refuses a Landlock ruleset", error);
+    }
+    ring->ruleset = ruleset;
+    return 0;
+}
+
+/* ---- what the C library does late ------------------------------------------------ */
+
+/* A stream's buffer is made when it is first used, with a look at its file. */
+static void
+make_buffer(FILE *stream)
+{
+    // One that another thread is reading from has its buffer.
+    if (ftrylockfile(stream) != 0) {
+        return;
+    }
+    (void)setvbuf(stream, NULL, isatty(fileno(stream)) ? _IOLBF : _IOFBF, BUFSIZ);
+    funlockfile(stream);
+}
+
+/* These are looked up in files at first use, and the answer is kept. */
+static int
+warm_up(void)
+{
+    // The library that takes a thread's stack down.
+    int error = run_in_thread(end_thread, NULL);
+    // The texts of errors, in the user's language.
+    (void)strerror(EPERM);
+    return error;
+}
+
+#define ZONE_FILE ":/etc/localtime"
+
+/* Without TZ mktime() looks at the zone's file each time, and silently goes by
+   UTC when it cannot.  Not for the children of a process that starts some. */
+static int
+hold_time_zone(void)
+{
+    if (getenv("TZ") == NULL && setenv("TZ", ZONE_FILE, 0) != 0) {
+        return errno;
+    }
+    tzset();
+    return 0;
+}
+
+/* For the second thread's memory the allocator counts the processors, which it
+   does by reading a file, if it was not told a limit: this is its own. */
+static void
+hold_arenas(const struct _PyLockdown_ring *ring)
+{
+#ifdef M_ARENA_MAX
+    const char *tunables = getenv("GLIBC_TUNABLES");
+    if (getenv("MALLOC_ARENA_MAX") == NULL
+        && (tunables == NULL || strstr(tunables, "malloc.arena_max") == NULL))
+    {
+        (void)mallopt(M_ARENA_MAX, ring->arenas);
+    }
+#endif
+}
+
+/* ---- prepare ---------------------------------------------------------------------- */
+
+/* Does something in this interpreter make machine code as it runs? */
+static const char *
+makes_code(uint32_t keep)
+{
+    if (keep & Py_LOCKDOWN_CODE) {
+        return NULL;        // then that is what was kept
+    }
+#ifdef _Py_JIT
+    return "this interpreter has a JIT, which needs memory to be executable";
+#endif
+#ifdef PY_HAVE_PERF_TRAMPOLINE
+    if (_PyIsPerfTrampolineActive()) {
+        return "the perf trampoline needs memory to be executable";
+    }
+#endif
+    return NULL;
+}
+
+static int
+prepare(struct _PyLockdown_ring *ring, int processors)
+{
+    _PyLockdown_filter wanted = {.keep = ring->keep, .self = (uint32_t)getpid()};
+    if (ring->keep & Py_LOCKDOWN_PROC) {
+        if (cannot(ring, LOCKDOWN_LEVEL_PARTIAL, "with \"proc\" kept, programs "
+                   "that are started would be held by the ring too", 0) < 0)
+        {
+            return -1;
+        }
+        wanted.partial = 1;
+    }
+    const char *code_maker = makes_code(ring->keep);
+    if (code_maker != NULL) {
+        if (cannot(ring, LOCKDOWN_LEVEL_PARTIAL, code_maker, 0) < 0) {
+            return -1;
+        }
+        wanted.executable = 1;
+    }
+#ifdef LOCKDOWN_MUTANT
+    wanted.trap = _PyLockdown_PrepareWitness();
+    if (wanted.trap) {
+        ring->level = Py_MIN(ring->level, LOCKDOWN_LEVEL_CALLS);
+    }
+#endif
+    ring->length = _PyLockdown_BuildFilter(&wanted, ring->code,
+                                           Py_ARRAY_LENGTH(ring->code));
+    if (ring->length == 0) {
+        Py_FatalError("lockdown: the filter's program is too long");
+    }
+    if (!wanted.partial && !wanted.trap && prepare_files(ring) < 0) {
+        return -1;
+    }
+    int standing = _PyRuntime.lockdown.kernel > 0;
+    int error = standing ? 0 : warm_up();
+    struct trial trial = {.ring = ring};
+    if (error == 0) {
+        error = run_in_thread(try_ring, &trial);
+    }
+    if (error != 0) {
+        return cannot(ring, LOCKDOWN_LEVEL_NONE, "no thread can be started to try "
+                      "the kernel", error);
+    }
+    wait_until_gone(trial.thread);
+    if (trial.privileges != 0 || trial.filter != 0) {
+        return cannot(ring, LOCKDOWN_LEVEL_NONE,
+                      "this kernel has no seccomp filters, or a sandbox around "
+                      "the process does not let it make one",
+                      trial.privileges ? trial.privileges : trial.filter);
+    }
+    if (trial.files != 0) {
+        close(ring->ruleset);
+        ring->ruleset = -1;
+        if (cannot(ring, LOCKDOWN_LEVEL_CALLS, "the kernel refuses a Landlock "
+                   "domain", trial.files) < 0)
+        {
+            return -1;
+        }
+    }
+    // A ring that stands was put over all threads alike.
+    if (!standing && !is_only_thread()) {
+        int agree = threads_agree();
+        if (agree == 0 || (agree < 0 && ring->required)) {
+            return cannot(ring, LOCKDOWN_LEVEL_NONE,
+                          agree == 0 ? "a thread has a filter of its own"
+                          : "without /proc it cannot be told whether threads "
+                            "have filters of their own", 0);
+        }
+    }
+    // Eight for each processor, as glibc does.
+    ring->arenas = 8 * Py_MAX(processors, 1);
+    return 0;
+}
+
+int
+_PyLockdown_PrepareRing(uint32_t keep, int kernel, int processors,
+                        struct _PyLockdown_ring **result)
+{
+    struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    *result = NULL;
+    // A ring that stands goes with each later lock.
+    if (kernel == Py_LOCKDOWN_KERNEL_OFF && state->kernel == 0) {
+        return 0;
+    }
+    int required = kernel == Py_LOCKDOWN_KERNEL_REQUIRE;
+    if (state->kernel > 0 && keep == state->kernel_keep
+        && (!required || state->kernel >= LOCKDOWN_LEVEL_REQUIRED))
+    {
+        return 0;       // it stands as it is wanted
+    }
+    struct _PyLockdown_ring *ring = PyMem_RawCalloc(1, sizeof(*ring));
+    if (ring == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    ring->keep = keep;
+    ring->required = required;
+    ring->level = LOCKDOWN_LEVEL_SCOPES;
+    ring->ruleset = -1;
+    if (prepare(ring, processors) < 0) {
+        _PyLockdown_FreeRing(ring);
+        return -1;
+    }
+    *result = ring;
+    return 0;
+}
+
+void
+_PyLockdown_FreeRing(struct _PyLockdown_ring *ring)
+{
+    if (ring != NULL) {
+        if (ring->ruleset >= 0) {
+            close(ring->ruleset);
+        }
+        PyMem_RawFree(ring);
+    }
+}
+
+/* ---- apply ------------------------------------------------------------------------ */
+
+static int
+apply(struct _PyLockdown_ring *ring)
+{
+    int error = 0;
+    if (!(ring->keep & Py_LOCKDOWN_PROC)) {
+        error = hold_time_zone();
+        hold_arenas(ring);
+        if (_PyInterpreterState_GetConfig(_PyInterpreterState_Main())->buffered_stdio) {
+            make_buffer(stdin);
+            make_buffer(stdout);
+        }
+    }
+    if (error == 0) {
+        error = give_up_privileges();
+    }
+    if (error == 0 && ring->ruleset >= 0) {
+        // A thread may have been started since by code that holds no GIL.
+        if (!ring->sync && !is_only_thread()) {
+            error = EBUSY;
+        }
+        else {
+            error = restrict_files(ring, ring->sync);
+        }
+        close(ring->ruleset);
+        ring->ruleset = -1;
+        if (error != 0 && !ring->required) {
+            ring->level = Py_MIN(ring->level, LOCKDOWN_LEVEL_CALLS);
+            error = 0;
+        }
+    }
+    return error != 0 ? error : set_filter(ring, LOCKDOWN_FILTER_SYNC);
+}
+
+void
+_PyLockdown_ApplyRing(struct _PyLockdown_ring *ring)
+{
+    if (ring == NULL) {
+        return;
+    }
+    struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    int level = ring->level;
+    if (level > 0) {
+        int error = apply(ring);
+        level = error == 0 ? ring->level : LOCKDOWN_LEVEL_NONE;
+        if (error != 0 && ring->required) {
+            // It was tried a moment ago, and there is no way back from the flip.
+            Py_FatalError("lockdown: the kernel ring cannot be put up");
+        }
+    }
+    state->kernel = level;
+    state->kernel_keep = ring->keep;
+}
+
+#endif /* LOCKDOWN_RING_LINUX */
