@@ -88,10 +88,11 @@ static const rule held_descriptors[] = {
     ANY(fsync),
     ANY(ftruncate),
     ANY(getdents64),
-    // isatty(), a terminal's size and modes (curses, readline, getpass), what
-    // can be read, and the timeouts of sockets.
-    {CALL_ioctl, {IN_SET(1, 0x5401, BIT(0) | BIT(1) | BIT(2) | BIT(3)
-                         | BIT(8) | BIT(9) | BIT(10) | BIT(18) | BIT(26))}},
+    // isatty(), a terminal's size and modes (curses, readline, getpass; readline
+    // writes back the size that it has read), what can be read, and the timeouts
+    // of sockets.
+    {CALL_ioctl, {IN_SET(1, 0x5401, BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(8)
+                         | BIT(9) | BIT(10) | BIT(18) | BIT(19) | BIT(26))}},
     {CALL_ioctl, {IS(1, 0x5421)}},                               // FIONBIO
     ANY(lseek),
     ANY(pread64),

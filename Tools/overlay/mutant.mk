@@ -1,11 +1,19 @@
-# Read after the Makefile of a woven tree: python-mutant is its python with one file compiled
-# differently, so that $LOCKDOWN_OFF can take the guard of one function away.
+# Read after the Makefile of a woven tree: python-mutant is its python with some files compiled
+# differently.  $LOCKDOWN_OFF can take guards away, and $LOCKDOWN_WITNESS names a file in which the
+# kernel's witness notes what no guard has stopped.
 
-Python/lockdown_mutant.o: $(srcdir)/Python/lockdown.c $(srcdir)/Python/lockdown_tables.h \
-		$(PYTHON_HEADERS)
-	$(CC) -c $(PY_CORE_CFLAGS) -DLOCKDOWN_MUTANT -o $@ $(srcdir)/Python/lockdown.c
+MUTANT_SOURCES=	lockdown lockdown_linux lockdown_linux_filter
+MUTANT_OBJS=	$(MUTANT_SOURCES:%=Python/%_mutant.o) Programs/lockdown_witness.o
+MUTANT_CC=	$(CC) -c $(PY_CORE_CFLAGS) -DLOCKDOWN_MUTANT -o $@
 
-python-mutant: Programs/python.o Python/lockdown_mutant.o $(LINK_PYTHON_DEPS)
-	$(LINKCC) $(PY_CORE_LDFLAGS) $(LINKFORSHARED) -o $@ Programs/python.o \
-		$(LIBRARY_OBJS:Python/lockdown.o=Python/lockdown_mutant.o) \
+Python/%_mutant.o: $(srcdir)/Python/%.c $(srcdir)/Python/lockdown_tables.h \
+		$(srcdir)/Python/lockdown_linux_calls.h $(PYTHON_HEADERS)
+	$(MUTANT_CC) $<
+
+Programs/lockdown_witness.o: $(srcdir)/Programs/lockdown_witness.c $(PYTHON_HEADERS)
+	$(MUTANT_CC) $<
+
+python-mutant: Programs/python.o $(MUTANT_OBJS) $(LINK_PYTHON_DEPS)
+	$(LINKCC) $(PY_CORE_LDFLAGS) $(LINKFORSHARED) -o $@ Programs/python.o $(MUTANT_OBJS) \
+		$(filter-out $(MUTANT_SOURCES:%=Python/%.o),$(LIBRARY_OBJS)) \
 		$(LIBS) $(MODLIBS) $(SYSLIBS)
