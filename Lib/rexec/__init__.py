@@ -7,6 +7,8 @@ _PLACES = {
     "Limits": "limits",
     "Error": "errors", "CellError": "errors", "LimitExceeded": "errors",
     "CellCrashed": "errors", "CellClosed": "errors",
+    "Nothing": "files", "ReadOnly": "files", "ReadWrite": "files", "Overlay": "files",
+    "Bastion": "bastion", "BastionClass": "bastion", "revoke": "bastion",
 }
 
 __all__ = sorted(_PLACES)
