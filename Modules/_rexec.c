@@ -24,6 +24,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -233,6 +234,29 @@ start_thread(Channel *self)
     return 0;
 }
 
+/* The stack grows as it is used, and where the address space has a limit that
+   fails by a signal when the memory is used up.  So have all of it now: a touch
+   at its far end costs one page. */
+#define DEFAULT_STACK (8 << 20)
+#define STACK_LEFT (512 << 10)
+
+__attribute__((no_sanitize("address")))
+static void
+reserve_stack(void)
+{
+    struct rlimit limit;
+    size_t size = DEFAULT_STACK;
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < size) {
+        size = (size_t)limit.rlim_cur;
+    }
+    if (size > STACK_LEFT) {
+        char here;
+        volatile char *far = (volatile char *)((uintptr_t)&here
+                                               - (size - STACK_LEFT));
+        *far = 0;
+    }
+}
+
 PyDoc_STRVAR(channel_doc,
 "Channel(fd, leave)\n"
 "--\n"
@@ -270,6 +294,7 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (leave) {
         // A process that has few threads gains nothing by arenas for each.
         mallopt(M_ARENA_MAX, 1);
+        reserve_stack();
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
             PyErr_SetFromErrno(PyExc_OSError);
             Py_DECREF(self);
@@ -646,7 +671,8 @@ PyDoc_STRVAR(channel_limit_threads_doc,
 "limit_threads(most, call)\n"
 "--\n"
 "\n"
-"Let code start threads until it has most of them, and then only call.");
+"Let code start threads until it has most of them, and then only call.  Once said\n"
+"it holds.");
 
 static PyObject *
 channel_limit_threads(Channel *Py_UNUSED(self), PyObject *args)
@@ -658,15 +684,20 @@ channel_limit_threads(Channel *Py_UNUSED(self), PyObject *args)
     }
     // Not in a namespace that code can reach.
     PyObject *state = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    PyObject *limit = Py_BuildValue("(nO)", most, call);
-    if (state == NULL || limit == NULL
-        || PyDict_SetItemString(state, THREADS_KEY, limit) < 0)
-    {
-        Py_XDECREF(limit);
-        return state == NULL && !PyErr_Occurred() ? PyErr_NoMemory() : NULL;
+    if (state == NULL) {
+        return PyErr_NoMemory();
     }
-    Py_DECREF(limit);
-    Py_RETURN_NONE;
+    PyObject *key = PyUnicode_FromString(THREADS_KEY);
+    PyObject *limit = Py_BuildValue("(nO)", most, call);
+    // Code that found the object must not lift the limit.
+    int set = key != NULL && limit != NULL
+              ? PyDict_SetDefaultRef(state, key, limit, NULL) : -1;
+    Py_XDECREF(key);
+    Py_XDECREF(limit);
+    if (set > 0) {
+        PyErr_SetString(PyExc_RuntimeError, "there is a limit already");
+    }
+    return set == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 /* Called before each start of a thread. */

@@ -412,7 +412,7 @@ class Cell:
 
     def _take_result(self, run, value):
         kind, *rest = value if type(value) is tuple and value else (None,)
-        threads = run.look()
+        run.look()
         if kind == "value" and len(rest) == 3:
             data, why, text = rest
             if type(text) is not str or len(text) > report.LONGEST_TEXT:
@@ -428,24 +428,22 @@ class Cell:
                     raise self._finish(run, over.limit) from None
             else:
                 raise Malformed("a value of another form")
-            self._rest(threads)
+            self._rest()
             return run.result(crossed, why, text)
         if kind == "error" and len(rest) == 1:
             error = report.cell_error(rest[0])
             if error.type_name == "MemoryError":
                 raise self._finish(run, "memory")
-            self._rest(threads)
+            self._rest()
             error.result = run.result()
             raise error
         raise Malformed("a result of another form")
 
     # -- between runs
 
-    def _rest(self, threads):
-        """Threads that the code left behind stand still until the next run: nobody counts what they
-        use."""
-        if threads > 2:
-            self._stopped = self._worker.signal(signal.SIGSTOP)
+    def _rest(self):
+        """Between runs the cell stands still: nobody counts what it uses then."""
+        self._stopped = self._worker.signal(signal.SIGSTOP)
 
     def _wake_worker(self):
         if self._stopped:

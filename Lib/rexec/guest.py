@@ -30,7 +30,7 @@ def resolve(number):
     raise KeyError(number)
 
 
-# ---- the start ---------------------------------------------------------------------------------------
+# ---- the start -----------------------------------------------------------------------------------
 
 def prepare(worker):
     """Before the lock: what is imported or made easier then."""
@@ -140,7 +140,7 @@ def list_modules():
     return sorted(found - {"__main__"})
 
 
-# ---- running -------------------------------------------------------------------------------------------
+# ---- running -------------------------------------------------------------------------------------
 
 def remember(filename, source):
     _sources.pop(filename, None)
@@ -249,7 +249,7 @@ def cut(text, most=LONGEST_TEXT):
     return text if len(text) <= most else text[:most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-# ---- reports ----------------------------------------------------------------------------------------------
+# ---- reports -------------------------------------------------------------------------------------
 
 def describe(error):
     """An exception and those behind it, the last raised first: plain data."""

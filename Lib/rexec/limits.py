@@ -21,7 +21,8 @@ class Limits:
     """What a cell may use.
 
     In seconds, bytes and counts.  cpu, wall, output and calls are those of one run, the others
-    those of the cell.  None takes a limit away; value and depth cannot be taken away.
+    those of the cell; threads are those that its code starts.  None takes a limit away;
+    value and depth cannot be taken away.
     """
 
     cpu: float = 10
@@ -52,9 +53,8 @@ class Limits:
         if isinstance(value, bool) or not isinstance(value, kinds):
             wanted = "a number of seconds" if name in _SECONDS else "an int"
             raise TypeError(f"{name} must be {wanted} or None, not {type(value).__name__}")
-        least = 1 if name == "threads" else 0
-        if not math.isfinite(value) or value < least:
-            raise ValueError(f"{name} must be finite and at least {least}, not {value!r};"
+        if not math.isfinite(value) or value < 0:
+            raise ValueError(f"{name} must be finite and not negative, not {value!r};"
                              f" None takes the limit away")
         if name in ("memory", "value", "output") and value >= 1 << 46:
             raise ValueError(f"{name} is larger than any memory: None takes the limit away")

@@ -53,7 +53,7 @@ def find_python(python=None):
                             " or on PATH; give python=")
 
 
-# ---- the thread that starts workers -----------------------------------------------------------------
+# ---- the thread that starts workers --------------------------------------------------------------
 
 class _Starter:
     def __init__(self):
@@ -124,7 +124,7 @@ def start(python):
     return _starter.call(_start, python)
 
 
-# ---- workers ----------------------------------------------------------------------------------------
+# ---- workers -------------------------------------------------------------------------------------
 
 class Worker:
     """A process that serves one cell at most.
@@ -180,15 +180,10 @@ class Worker:
         except OSError:
             return None
 
-    def look(self):
-        """(highest resident memory in bytes, number of threads) so far; zeros if it is gone."""
-        peak = threads = 0
-        for line in (self._read("status") or b"").splitlines():
-            if line.startswith(b"VmHWM:"):
-                peak = int(line.split()[1]) << 10
-            elif line.startswith(b"Threads:"):
-                threads = int(line.split()[1])
-        return peak, threads
+    def peak(self):
+        """The most memory that it had resident so far, in bytes; 0 if it is gone."""
+        _, found, rest = (self._read("status") or b"").partition(b"VmHWM:")
+        return int(rest.split()[0]) << 10 if found else 0
 
     def allow_cpu(self, seconds):
         """Have the kernel end it when it has used so many seconds in all: a net below the

@@ -139,14 +139,12 @@ class Run:
             self.paused_at = None
 
     def look(self):
-        """Note what the kernel says of it while it is there; the number of its threads."""
+        """Note what the kernel says of it while it is there."""
         used = self.worker.cpu()
         if used is not None:
             self.cpu_end = used
-        memory, threads = self.worker.look()
-        self.memory = max(self.memory, memory)
+        self.memory = max(self.memory, self.worker.peak())
         self.looked = time.monotonic()
-        return threads
 
     def usage(self):
         now = time.monotonic() if self.paused_at is None else self.paused_at

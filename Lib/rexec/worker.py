@@ -206,6 +206,7 @@ class Worker:
                 value = guest.perform(self, kind == INVOKE, request)
                 text = guest.show(value) if kind == RUN else ""
                 report = self.report_value(value, text)
+                del value               # its finaliser is the code's
                 self.running = False
             except BaseException as error:
                 self.running = False
@@ -266,7 +267,7 @@ class Worker:
                 self.send(RESULT, ("value", encode(guest.list_modules()), None, ""), True)
 
 
-# ---- the start ----------------------------------------------------------------------------------------
+# ---- the start -----------------------------------------------------------------------------------
 
 def prepare(start):
     """Import what was asked for, from where it was said to be.  All of this is trusted."""
@@ -306,9 +307,6 @@ def become(fd, start):
     limit(start["memory"])
     lockdownlib.lockdown(keep=(), kernel=start["kernel"])
     worker.send(READY, {"kernel": lockdownlib.status().kernel})
-    # Code finds neither by its name.
-    for name in ("_rexec", "resource"):
-        sys.modules.pop(name, None)
     try:
         worker.serve()
     except EOFError:
