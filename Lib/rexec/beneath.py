@@ -176,6 +176,20 @@ class Beneath:
             raise
         return fd
 
+    def utime(self, path, times):
+        """Set the times of a file or folder, in nanoseconds; None: to now."""
+        kind = self.stat(path).st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            raise error(errno.EPERM)
+        fd = self.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            if times is None:
+                os.utime(fd)
+            else:
+                os.utime(fd, ns=times)
+        finally:
+            os.close(fd)
+
     def readlink(self, path):
         """The text of a symbolic link."""
         folder, name = self.parent(path)

@@ -10,6 +10,7 @@ import weakref
 
 from . import channel as kinds
 from . import process, report
+from .bastion import References
 from .channel import CALLS_OPEN
 from .errors import CellClosed, CellCrashed, CellError, LimitExceeded
 from .limits import Limits, check_kept
@@ -41,7 +42,8 @@ class Cell:
         check_kept(self.limits, isolation)
         self._functions = _check_functions(functions)
         self._sinks = (_check_sink("stdout", stdout), _check_sink("stderr", stderr))
-        self._services = {"function": self._call_function}
+        self._references = References()
+        self._services = {"function": self._call_function, "bastion": self._references.call}
         self._files = None
         if open is not None:
             from .files import Files
@@ -200,10 +202,10 @@ class Cell:
 
     def _refer(self, value):
         """The number under which the cell knows an object; None if it is to know none."""
-        return None
+        return self._references.refer(value)
 
     def _resolve(self, number):
-        raise KeyError(number)
+        return self._references.resolve(number)
 
     # -- one run
 
@@ -373,7 +375,7 @@ class Cell:
             raise Malformed("a call of another form")
         number, own, what, operation, data = value
         if (type(number) is not int or type(own) is not bool or type(what) is not str
-                or type(operation) not in (str, int) or type(data) is not bytes):
+                or type(operation) not in (str, tuple) or type(data) is not bytes):
             raise Malformed("a call of another form")
         run.calls += 1
         if self.limits.calls is not None and run.calls > self.limits.calls:
@@ -385,6 +387,10 @@ class Cell:
             arguments = decode(data, self.limits.value, self.limits.depth + 2, self._resolve)
         except OverLimit as over:
             raise self._finish(run, over.limit) from None
+        except ReferenceError as error:     # a revoked bastion is among them
+            run.open[number] = own
+            self._reply(run, number, False, error)
+            return
         if (type(arguments) is not tuple or len(arguments) != 2 or type(arguments[0]) is not tuple
                 or type(arguments[1]) is not dict
                 or not all(type(key) is str for key in arguments[1])):
@@ -426,6 +432,8 @@ class Cell:
                     crossed = decode(data, self.limits.value, self.limits.depth, self._resolve)
                 except OverLimit as over:
                     raise self._finish(run, over.limit) from None
+                except ReferenceError as error:
+                    crossed, why = None, f"the value cannot cross: {error}"
             else:
                 raise Malformed("a value of another form")
             self._rest()
@@ -464,6 +472,8 @@ class Cell:
         return self._files.call(operation, *args)
 
     def _is_coroutine_service(self, service, operation):
+        if service == self._references.call:
+            return self._references.is_coroutine(operation)
         return (service == self._call_function and type(operation) is str
                 and _is_coroutine_function(self._functions.get(operation)))
 
@@ -482,6 +492,7 @@ class Cell:
     def _clean_up(self):
         """Give back what an ended cell held."""
         self._worker.close()
+        self._references.clear()
         if self._files is not None:
             self._files.close()
 

@@ -451,6 +451,18 @@ class Files:
             raise error(errno.EACCES)       # it leads nowhere, and would tell of the host
         return text
 
+    def _utime(self, path, times):
+        if times and (len(times) != 2 or not all(type(time) is int and abs(time) <= _MAX_OFFSET
+                                                 for time in times)):
+            raise error(errno.EINVAL)
+        tree, rest = self._place(path)
+        if tree is None:
+            raise error(errno.EACCES if rest in self._above else self._absent(rest))
+        tree.stat(rest, True)
+        if not tree.writable:
+            raise error(errno.EROFS)
+        tree.utime(rest, times or None)
+
     def _writable(self, path):
         tree, rest = self._place(path)
         return tree is not None and tree.writable and not stat.S_ISLNK(tree.stat(rest, True)[0])
@@ -515,6 +527,7 @@ _OPERATIONS = {
     "stat": (Files._stat, (bytes, bool)),
     "list": (Files._list, (bytes,)),
     "readlink": (Files._readlink, (bytes,)),
+    "utime": (Files._utime, (bytes, tuple)),
     "writable": (Files._writable, (bytes,)),
     "mkdir": (Files._mkdir, (bytes,)),
     "unlink": (Files._unlink, (bytes,)),

@@ -36,6 +36,9 @@ class Tree:
         finally:
             os.close(fd)
 
+    def utime(self, path, times):
+        self._beneath.utime(path, times)
+
     def readlink(self, path):
         return self._beneath.readlink(path)
 

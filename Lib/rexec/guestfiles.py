@@ -11,6 +11,7 @@ refuses.
 
 import errno
 import io
+import math
 import os
 import stat
 import sys
@@ -336,6 +337,25 @@ class GuestFiles:
         return Scan(DirEntry(self, name, os.path.join(shown, name), kind)
                      for name, kind in found)
 
+    def utime(self, path, times=None, *, ns=None, dir_fd=None, follow_symlinks=True):
+        if isinstance(path, int) or dir_fd is not None or not follow_symlinks:
+            words = {} if ns is None else {"ns": ns}
+            return self._real["utime"](path, times, dir_fd=dir_fd,
+                                       follow_symlinks=follow_symlinks, **words)
+        if times is not None and ns is not None:
+            raise ValueError("utime: you may specify either 'times' or 'ns' but not both")
+        for name, pair in (("times", times), ("ns", ns)):
+            if pair is not None and not (isinstance(pair, tuple) and len(pair) == 2):
+                raise TypeError(f"utime: '{name}' must be "
+                                f"{'either ' if name == 'times' else ''}a tuple of two ints"
+                                f"{' or None' if name == 'times' else ''}")
+        if times is not None:
+            # As the interpreter rounds them: downwards.
+            ns = tuple(int(time) * 10**9 if isinstance(time, int) else
+                       math.floor(time) * 10**9 + math.floor((time - math.floor(time)) * 1e9)
+                       for time in times)
+        self._on_path("utime", "utime", path, tuple(map(int, ns or ())))
+
     def mkdir(self, path, mode=0o777, *, dir_fd=None):
         if dir_fd is not None:
             return self._real["mkdir"](path, mode, dir_fd=dir_fd)
@@ -432,7 +452,7 @@ _SYSTEM_FLAGS = ((APPEND, os.O_APPEND), (CREATE, os.O_CREAT), (EXCLUSIVE, os.O_E
 _NAMES = ("DirEntry", "access", "chdir", "close", "fdatasync", "fstat", "fsync", "ftruncate",
           "getcwd", "getcwdb", "isatty", "listdir", "lseek", "lstat", "mkdir", "open", "read",
           "readlink", "remove", "rename", "replace", "rmdir", "scandir", "stat", "truncate",
-          "unlink", "write")
+          "unlink", "utime", "write")
 
 
 def _stat_result(facts):

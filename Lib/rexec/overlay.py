@@ -306,6 +306,15 @@ class Tree:
                     found.append((name, node.kind))
             return found
 
+    def utime(self, path, times):
+        with self._lock:
+            node = self._find(path)
+            if isinstance(node, _Other):
+                raise error(errno.EPERM)
+            now = time.time_ns()
+            self._hold(node)
+            node.atime, node.mtime = times or (now, now)
+
     def readlink(self, path):
         with self._lock:
             node = self._find(path, follow=False)

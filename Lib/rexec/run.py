@@ -11,7 +11,7 @@ import threading
 import time
 
 from .monitor import monitor
-from .values import OverLimit
+from .values import Malformed, OverLimit
 
 # The shortest sleep between two looks at a clock.
 _TICK = 0.002
@@ -172,6 +172,8 @@ class Here:
             answer = (True, value)
         except OverLimit as over:
             raise run.cell._finish(run, over.limit) from None
+        except Malformed:
+            raise
         except Exception as error:
             answer = (False, error)
         finally:
@@ -235,7 +237,7 @@ class OnLoop:
                 run.cell._reply(run, number, True, future.result())
             elif isinstance(error, OverLimit):
                 raise run.cell._finish(run, error.limit)
-            elif isinstance(error, Exception):
+            elif isinstance(error, Exception) and not isinstance(error, Malformed):
                 run.cell._reply(run, number, False, error)
             else:
                 raise error

@@ -1,11 +1,14 @@
-"""Bastions without a cell: both halves and the codec, with hostile calls between them."""
+"""Bastions: both halves and the codec, with hostile calls between them, and in real cells."""
 
+import asyncio
 import functools
 import gc
+import os
 import types
 import unittest
 import weakref
 
+import rexec
 from rexec import guestbastion
 from rexec.bastion import MOST_REFERENCES, Bastion, BastionClass, References, revoke
 from rexec.values import Malformed, decode, encode
@@ -243,7 +246,8 @@ class InTheCell(unittest.TestCase):
             import copy
             import pickle
             for save in (copy.copy, copy.deepcopy, pickle.dumps):
-                self.assertRaises((TypeError, copy.Error), save, thing)
+                self.assertRaises((TypeError, copy.Error, pickle.PicklingError), save,
+                                  thing)
         self.assertEqual(Account.ran, [])
         # What the collector finds from there is of this half alone.
         seen = {}
@@ -347,6 +351,174 @@ class InTheCell(unittest.TestCase):
         for number in range(50):
             bastion.note(number)
         self.assertEqual(recorder.calls, list(range(50)))
+
+
+class Bank:
+    """What a supervisor may have."""
+
+    def __init__(self):
+        self.log = []
+
+    def open(self, start=0):
+        account = Account()
+        account.balance = start
+        return rexec.Bastion(account, name="account")
+
+    def move(self, one, other, amount):
+        one.balance -= amount
+        other.balance += amount
+        self.log.append(amount)
+
+    def fail(self):
+        raise KeyError("no such account")
+
+    async def later(self, number):
+        await asyncio.sleep(0)
+        return number * 2
+
+
+class RealCells(unittest.TestCase):
+    def make(self, **options):
+        cell = rexec.Cell(python=os.environ.get("LDP_PYTHON"), **options)
+        self.addCleanup(cell.close)
+        return cell
+
+    def test_the_example(self):
+        bank = Bank()
+        cell = self.make()
+        bastion = rexec.Bastion(bank)
+        result = cell.run("""
+a, b = bank.open(10), bank.open()
+bank.move(a, b, 4)
+print(a, bank)
+a.deposit(0), b.deposit(0), hasattr(bank, "log"), hasattr(a, "balance")
+""", inputs={"bank": bastion})
+        self.assertEqual(result.value, (6, 4, False, False))
+        self.assertEqual(result.stdout, "<Bastion for account> <Bastion for Bank>\n")
+        self.assertEqual(bank.log, [4])
+        # It comes back as the object, also as a value and in a call.
+        self.assertIs(cell.run("bank").value, bank)
+        cell.run("def who(x): return [x]")
+        self.assertIs(cell.call("who", bastion)[0], bank)
+        with self.assertRaises(rexec.CellError) as caught:
+            cell.run("bank.fail()")
+        self.assertEqual(caught.exception.type_name, "KeyError")
+        self.assertNotIn("rexec", caught.exception.traceback)
+
+    def test_functions_return_them(self):
+        cell = self.make(functions={"connect": lambda: rexec.Bastion(Bank())})
+        self.assertEqual(cell.run("connect().open(3).deposit(1)").value, 4)
+
+    def test_hostile_code(self):
+        account = Account()
+        Account.ran.clear()
+        cell = self.make()
+        found = cell.run("""
+import gc
+reached = []
+for name in ("_get_", "__self__", "__func__", "__closure__", "__globals__", "__reduce__", "secret",
+             "balance", "prop", "_inner", "__init__", "made_up", "__dict__", "__class__"):
+    for thing in (b, b.deposit):
+        try:
+            reached.append((name, getattr(thing, name)))
+        except AttributeError:
+            pass
+class Name(str):
+    def isidentifier(self): return True
+    def __eq__(self, other): return True
+    __hash__ = str.__hash__
+for name in (Name("__init__"), Name("a b")):
+    try:
+        reached.append(getattr(b, name))
+    except AttributeError:
+        pass
+# Around all that is hidden here: ask the supervisor itself.
+from rexec import guestbastion
+number = guestbastion.refer(b)
+for name in ("__init__", "__class__", "secret", "_inner", "prop", "made_up", "__getattribute__"):
+    try:
+        reached.append(guestbastion._ask((number, name), (), {}))
+    except AttributeError:
+        pass
+str(reached)
+""", inputs={"b": rexec.Bastion(account)}).value
+        self.assertEqual(found, "[]")
+        self.assertEqual(Account.ran, [])
+
+    def test_a_number_that_was_never_given_ends_the_cell(self):
+        for attack in ("guestbastion._ask((number + 1, 'deposit'), (1,), {})",
+                       "guestbastion.resolve(number + 1).deposit(1)",
+                       "guestbastion.resolve(number + 1)",
+                       "b.deposit(guestbastion.resolve(number + 1))",
+                       "guestbastion._ask('has', (number,), {})",
+                       "guestbastion._ask('drop', (number, number), {})"):
+            with self.subTest(attack=attack):
+                account = Account()
+                cell = self.make()
+                with self.assertRaises(rexec.CellCrashed):
+                    cell.run("from rexec import guestbastion\n"
+                             f"number = guestbastion.refer(b)\n{attack}",
+                             inputs={"b": rexec.Bastion(account)})
+                self.assertEqual(account.balance, 10)
+                self.assertTrue(cell.closed)
+
+    def test_one_cell_cannot_use_the_numbers_of_another(self):
+        account = Account()
+        one, other = self.make(), self.make()
+        bastion = rexec.Bastion(account)
+        number = one.run("from rexec import guestbastion; guestbastion.refer(b)",
+                         inputs={"b": bastion}).value
+        with self.assertRaises(rexec.CellCrashed):
+            other.run("from rexec import guest, guestbastion; "
+                      f"guest.resolve({number}).deposit(1)")
+        self.assertEqual(account.balance, 10)
+
+    def test_revoked(self):
+        account = Account()
+        bastion = rexec.Bastion(account)
+        cell = self.make(functions={"take": lambda x: None})
+        cell.run("m = b.deposit; m(1)", inputs={"b": bastion})
+        rexec.revoke(bastion)
+        for use in ("m(1)", "b.deposit(1)", "b.make", "take(b)", "take([{1: b}])"):
+            with self.subTest(use=use), self.assertRaises(rexec.CellError) as caught:
+                cell.run(use)
+            self.assertEqual(caught.exception.type_name, "ReferenceError")
+        with self.assertRaises(TypeError):
+            cell.run("b").value
+        self.assertEqual(account.balance, 11)
+        self.assertEqual(cell.run("6 * 7").value, 42)
+
+    def test_references_die_with_the_cell(self):
+        account = Account()
+        gone = weakref.ref(account)
+        cell = self.make()
+        cell.run("1", inputs={"b": rexec.Bastion(account)})
+        del account
+        gc.collect()
+        self.assertIsNotNone(gone())
+        cell.close()
+        gc.collect()
+        self.assertIsNone(gone())
+
+    def test_coroutines(self):
+        cell = self.make()
+        bank = rexec.Bastion(Bank())
+        code = "import asyncio\nawait asyncio.gather(*(bank.later(n) for n in range(5)))"
+        self.assertEqual(cell.run(code, inputs={"bank": bank}).value, [0, 2, 4, 6, 8])
+        result = asyncio.run(cell.arun(code, inputs={"bank": bank}))
+        self.assertEqual(result.value, [0, 2, 4, 6, 8])
+        self.assertEqual(asyncio.run(cell.arun("bank.open(5).deposit(1)")).value, 6)
+
+    def test_calls_count(self):
+        cell = self.make(limits=rexec.Limits(calls=20))
+        with self.assertRaises(rexec.LimitExceeded) as caught:
+            cell.run("while True: b.deposit(1)", inputs={"b": rexec.Bastion(Account())})
+        self.assertEqual(caught.exception.limit, "calls")
+
+    def test_the_old_name(self):
+        import Bastion
+        self.assertIs(Bastion.Bastion, rexec.Bastion)
+        self.assertIs(Bastion.BastionClass, rexec.BastionClass)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 import unittest
+import unittest.mock
 
 from rexec import beneath
 from rexec.files import Files, Nothing, Overlay, ReadOnly, ReadWrite
@@ -201,6 +202,8 @@ class AttackTests(Base):
                     with self.refused():
                         files.call("rename", path + b"/secret", b"/data/stolen")
                     with self.refused():
+                        files.call("utime", path + b"/secret", (5, 5))
+                    with self.refused():
                         files.call("unlink", path + b"/secret")
                     with self.refused():
                         files.call("rmdir", path + b"/sub")
@@ -323,7 +326,7 @@ class AttackTests(Base):
                 self.assertIn((b"\xff\xfe\n\x1b", stat.S_IFREG), files.call("list", b"/data"))
 
     def test_hard_links_cannot_be_made(self):
-        self.assertFalse({"link", "symlink", "mknod", "mkfifo", "chmod", "chown", "utime"}
+        self.assertFalse({"link", "symlink", "mknod", "mkfifo", "chmod", "chown"}
                          & set(files_operations()))
 
     def test_the_mount_itself_stays(self):
@@ -597,6 +600,28 @@ class PolicyTests(Base):
             self.assertEqual(stat.S_IMODE(os.stat(self.folder + "/newd").st_mode), 0o700)
             files.call("unlink", b"/data/new")
             files.call("rmdir", b"/data/newd")
+
+    def test_times(self):
+        for kind in KINDS:
+            with self.subTest(kind=kind.__name__):
+                os.utime(self.folder + "/a", ns=(1, 2))
+                files = self.files(kind(self.folder))
+                if issubclass(kind, ReadOnly):
+                    with self.refused(errno.EROFS):
+                        files.call("utime", b"/data/a", ())
+                    continue
+                files.call("utime", b"/data/a", (10**9 + 5, 10**9 + 7))
+                self.assertEqual(files.call("stat", b"/data/a", True)[3:5], (10**9 + 5, 10**9 + 7))
+                files.call("utime", b"/data/d", ())
+                self.assertEqual(os.stat(self.folder + "/a").st_mtime_ns,
+                                 2 if issubclass(kind, Overlay) else 10**9 + 7)
+                for wrong in ((1,), (1, 2, 3), ("1", 2), (1 << 70, 1), (True, 1)):
+                    with self.refused(errno.EINVAL):
+                        files.call("utime", b"/data/a", wrong)
+
+    def test_disjoint_without_proc(self):
+        with unittest.mock.patch.object(beneath, "_place", lambda fd: None):
+            self.test_disjoint()
 
     def test_rename_across_mounts(self):
         files = self.files(ReadWrite(self.folder, "/a"), Overlay(self.outside, "/b"))

@@ -7,11 +7,14 @@ import pathlib
 import random
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
 import warnings
 
+import rexec
+from rexec import process
 from rexec.files import Files, Overlay, ReadOnly, ReadWrite
 from rexec.guestfiles import GuestFiles
 
@@ -432,6 +435,206 @@ class ArgumentTests(unittest.TestCase):
         guest = GuestFiles(files.call, files.cwd)
         self.assertTrue(guest.access("a", os.R_OK))
         self.assertFalse(guest.access("a", os.W_OK))
+
+
+# Plays a random program and prints what came of each step; the same text outside and in a cell.
+PROGRAM = """
+import glob, io, os, pathlib, random, shutil, stat, zipfile
+
+def outcome(function):
+    try:
+        return function()
+    except Exception as error:
+        if getattr(error, "right", None):
+            raise
+        return (type(error).__name__, error.args, str(getattr(error, "filename", None)),
+                str(getattr(error, "filename2", None)))
+
+def status(path):
+    found = path.stat()
+    return stat.filemode(found.st_mode), stat.S_ISREG(found.st_mode) and found.st_size
+
+def zipped(path, other):
+    with zipfile.ZipFile(path, "a") as file:
+        file.write(other, "name")
+    with zipfile.ZipFile(path) as file:
+        return file.namelist()
+
+def lines(path):
+    with open(path, newline=chance.choice([None, "", "\\n"])) as file:
+        return list(file), file.tell()
+
+P = pathlib.Path
+NAMES = ["a", "b", "d", "d/a", "d/e", "d/e/b", "new", "new/x", "link", "link/a", "dangling", "nx/b",
+         "d/../a", "z" * 300]
+ACTIONS = [
+    lambda p, q: P(p).read_text(), lambda p, q: P(p).read_bytes(),
+    lambda p, q: P(p).write_text("text of " + q), lambda p, q: P(p).write_bytes(b"x" * 50),
+    lambda p, q: P(p).exists(), lambda p, q: P(p).is_dir(), lambda p, q: P(p).is_file(),
+    lambda p, q: P(p).is_symlink(), lambda p, q: status(P(p)), lambda p, q: P(p).mkdir(),
+    lambda p, q: P(p).mkdir(parents=True, exist_ok=True), lambda p, q: P(p).unlink(),
+    lambda p, q: P(p).unlink(missing_ok=True), lambda p, q: P(p).rmdir(), lambda p, q: P(p).touch(),
+    lambda p, q: sorted(map(str, P(p).iterdir())), lambda p, q: sorted(map(str, P(p).rglob("*"))),
+    lambda p, q: str(P(p).resolve().relative_to(P.cwd())), lambda p, q: P(p).samefile(q),
+    lambda p, q: os.path.isdir(p) or os.path.getsize(p),
+    lambda p, q: os.utime(p, (5.25, 7)) or os.path.getmtime(p),
+    lambda p, q: None if os.path.islink(p) or os.path.isdir(p) else shutil.move(p, q), lambda p, q: os.path.lexists(p),
+    lambda p, q: os.path.realpath(p) == os.path.abspath(p), lambda p, q: os.makedirs(p),
+    lambda p, q: os.removedirs(p), lambda p, q: sorted(os.listdir(p)),
+    lambda p, q: sorted((e.name, e.is_dir(), e.is_file()) for e in os.scandir(p)),
+    lambda p, q: sorted((t, sorted(d), sorted(f)) for t, d, f in os.walk(p)),
+    lambda p, q: sorted(glob.glob("**", recursive=True)), lambda p, q: None if os.path.islink(p) else shutil.rmtree(p),
+    lambda p, q: shutil.copyfile(p, q), lambda p, q: os.truncate(p, 7), lambda p, q: lines(p),
+    lambda p, q: io.open(p, "a").write("more"), lambda p, q: zipped(p + ".zip", q),
+    lambda p, q: None if "link" in p + q or "dangling" in p + q else os.rename(p, q),
+    lambda p, q: None if "link" in p + q or "dangling" in p + q else str(P(p).replace(q)),
+]
+
+def play(seed):
+    global chance
+    chance = random.Random(seed)
+    for _ in range(150):
+        number = chance.randrange(len(ACTIONS))
+        p, q = chance.choice(NAMES), chance.choice(NAMES)
+        print(number, p[:9], q[:9], outcome(lambda: ACTIONS[number](p, q)))
+"""
+
+
+SEEDS = range(3)
+
+
+class InARealCell(unittest.TestCase):
+    """The whole of it: os, io, pathlib, shutil, glob, zipfile in a locked process."""
+
+    def setUp(self):
+        self.top = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.top)
+        self.python = os.environ.get("LDP_PYTHON")
+        self.inside = os.path.join(self.top, "inside")
+        self.outside = os.path.join(self.top, "outside")
+        for folder in (self.inside, self.outside):
+            os.mkdir(folder)
+
+    def test_random_programs(self):
+        for kind in (ReadWrite, Overlay):
+            for seed in SEEDS:
+                with self.subTest(kind=kind.__name__, seed=seed):
+                    for folder in (self.inside, self.outside):
+                        shutil.rmtree(folder)
+                        os.mkdir(folder)
+                        fill(folder, links_below=False)
+                    code = PROGRAM + f"\nplay({seed})\n"
+                    real = subprocess.run([process.find_python(self.python), "-I", "-W", "ignore",
+                                           "-c", "import os; os.umask(0o77)\n" + code],
+                                          cwd=self.outside, capture_output=True, text=True,
+                                          timeout=120)
+                    self.assertEqual(real.returncode, 0, real.stderr)
+                    with rexec.Cell(open=kind(self.inside), python=self.python,
+                                    stderr=sys.stderr.write) as cell:
+                        cell.run("import warnings; warnings.simplefilter('ignore')")
+                        result = cell.run(code)
+                    outside, inside = (text.replace(self.outside, "/data").split("\n")
+                                       for text in (real.stdout, result.stdout))
+                    for number, (one, other) in enumerate(zip(outside, inside)):
+                        self.assertEqual(one, other, outside[max(0, number - 6):number])
+                    self.assertEqual(len(outside), len(inside))
+
+    def test_without_files_all_is_refused(self):
+        for options in ({}, {"open": rexec.Nothing()}):
+            with rexec.Cell(python=self.python, **options) as cell:
+                for code in ("open('/etc/passwd')", "import os; os.listdir('/')",
+                             "import os; os.stat('/')", "import io; io.open('x', 'w')"):
+                    with self.assertRaises(rexec.CellError) as caught:
+                        cell.run(code)
+                    self.assertIn("LockdownPermissionError", caught.exception.type_name)
+
+    def test_around_the_cells_half(self):
+        # Code that takes the cell's half apart and asks the supervisor itself.
+        with open(os.path.join(self.top, "secret"), "w") as file:
+            file.write("secret")
+        os.symlink("../secret", os.path.join(self.inside, "link"))
+        with rexec.Cell(open=ReadWrite(self.inside), python=self.python) as cell:
+            found = cell.run("""
+import os
+ask = os.stat.__self__._ask
+reached = []
+for call in (("open", b"/data/../secret", 1), ("open", b"/data/link", 1),
+             ("open", b"/data/link", 2 | 32), ("stat", b"/data/link", True), ("list", b"/data/.."),
+             ("list", b"/data/../.."), ("rename", b"/data/link", b"/data/x"), ("unlink", b"/secret"),
+             ("mkdir", b"/data/../made"), ("open", b"/data/../made2", 2 | 8), ("read", 3, 0, 10),
+             ("chmod", b"/data", 0o777), ("open", "/data/x", 2 | 8), ("open",), ("", )):
+    try:
+        reached.append((call, ask(*call)))
+    except (OSError, TypeError):
+        pass
+str(reached)
+""").value
+        self.assertEqual(found, "[]")
+        with open(os.path.join(self.top, "secret")) as file:
+            self.assertEqual(file.read(), "secret")
+        self.assertEqual(sorted(os.listdir(self.top)), ["inside", "outside", "secret"])
+
+    def test_real_descriptors_stay_refused(self):
+        with rexec.Cell(open=ReadWrite(self.inside), python=self.python) as cell:
+            found = cell.run("""
+import os
+refused = []
+for call in (lambda: os.read(0, 1), lambda: os.write(2, b"x"), lambda: os.close(1),
+             lambda: open(0), lambda: os.fstat(1), lambda: os.lseek(3, 0, 0),
+             lambda: os.open("x", os.O_RDONLY, dir_fd=3), lambda: os.listdir(3),
+             lambda: os.symlink("a", "b"), lambda: os.link("a", "b"), lambda: os.chmod(".", 0o777),
+             lambda: os.mkfifo("f"), lambda: os.utime(1)):
+    try:
+        call()
+    except PermissionError as error:
+        refused.append(type(error).__name__)
+refused
+""").value
+        self.assertEqual(found, ["LockdownPermissionError"] * 13)
+
+    def test_what_destructors_write_arrives(self):
+        with rexec.Cell(open=ReadWrite(self.inside), python=self.python,
+                        functions={"f": lambda x: [[] for _ in x]},
+                        limits=rexec.Limits(handles=None)) as cell:
+            cell.run("""
+import gc
+kept = {}
+class Loop:
+    def __init__(self, n):
+        self.me = self
+        self.n = n
+        kept[n] = open(str(n), "w")
+        kept[n].write(str(n))
+    def __del__(self):
+        kept.pop(self.n).close()
+for n in range(1000):
+    Loop(n % 200) if n % 200 not in kept else None
+    f(["x"] * 50)
+gc.collect()
+len(kept)
+""", timeout=60)
+        for number in range(200):
+            with open(os.path.join(self.inside, str(number))) as file:
+                self.assertEqual(file.read(), str(number))
+
+    def test_limits(self):
+        for limit, code in (
+                ("storage", "open('x', 'wb').write(b'x' * 2000)"),
+                ("storage", "f = open('x', 'wb'); f.seek(1 << 40); f.write(b'x'); f.flush()"),
+                ("storage", "import os; open('x', 'w').close(); os.truncate('x', 5000)"),
+                ("handles", "kept = []\nfor n in range(9): kept.append(open('y', 'w'))"),
+                ("calls", "import os\nwhile True: os.path.exists('z')")):
+            with self.subTest(limit=limit, code=code):
+                limits = rexec.Limits(storage=1000, handles=5, calls=500)
+                for kind in (ReadWrite, Overlay):
+                    with rexec.Cell(open=kind(self.inside), python=self.python,
+                                    limits=limits) as cell:
+                        with self.assertRaises(rexec.LimitExceeded) as caught:
+                            cell.run(code)
+                        self.assertEqual(caught.exception.limit, limit)
+                        self.assertTrue(cell.closed)
+                self.assertLess(sum(os.path.getsize(os.path.join(self.inside, name))
+                                    for name in os.listdir(self.inside)), 1001)
 
 
 if __name__ == "__main__":
