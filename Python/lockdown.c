@@ -253,13 +253,14 @@ scrub_late(PyInterpreterState *interp)
         return;
     }
     PyObject *raised = PyErr_GetRaisedException();
-    struct _PyLockdown_scrub *scrub = _PyLockdown_PrepareScrub(1);
+    struct _PyLockdown_scrub *scrub = _PyLockdown_PrepareScrub(_PyLockdown_Refusals(), 1);
     if (scrub == NULL) {
         PyErr_Print();
         Py_FatalError("lockdown: an interpreter cannot be scrubbed");
     }
     _PyEval_StopTheWorld(interp);
     _PyLockdown_RunScrub(scrub);
+    _PyLockdown_HideOldCode(interp);
     _PyEval_StartTheWorld(interp);
     _PyLockdown_FinishScrub(scrub, 1);
     PyErr_SetRaisedException(raised);
@@ -378,7 +379,7 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     }
     struct _PyLockdown_scrub *scrub = NULL;
     if ((refuse & Py_LOCKDOWN_ENV) != 0 && !_PyLockdown_HIDES(ENV)) {
-        scrub = _PyLockdown_PrepareScrub(0);
+        scrub = _PyLockdown_PrepareScrub(refuse, 0);
         if (scrub == NULL) {
             return -1;
         }
@@ -408,6 +409,7 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     keep_processors(interp, processors);
     if (scrub != NULL) {
         _PyLockdown_RunScrub(scrub);
+        _PyLockdown_HideOldCode(interp);
     }
     _PyLockdown_ApplyRing(ring);
     _PyEval_StartTheWorldAll(&_PyRuntime);
@@ -436,7 +438,8 @@ _PyLockdown_InitInterp(PyInterpreterState *interp)
             return status;
         }
     }
-    return _PyLockdown_InitErrors(interp);
+    PyStatus status = _PyLockdown_InitPaths(interp);
+    return _PyStatus_EXCEPTION(status) ? status : _PyLockdown_InitErrors(interp);
 }
 
 /* Refuse an interpreter, which is the current one, what its creator is refused. */
@@ -453,5 +456,6 @@ void
 _PyLockdown_FiniInterp(PyInterpreterState *interp)
 {
     Py_CLEAR(interp->lockdown.environs);
+    Py_CLEAR(interp->lockdown.hidden_path);
     _PyLockdown_FiniErrors(interp);
 }

@@ -49,9 +49,21 @@ extern PyObject *_PyLockdown_UpstreamText(void);
 
 /* lockdown_scrub.c */
 struct _PyLockdown_scrub;
-extern struct _PyLockdown_scrub *_PyLockdown_PrepareScrub(int late);
+extern struct _PyLockdown_scrub *_PyLockdown_PrepareScrub(uint32_t refuse, int late);
 extern void _PyLockdown_RunScrub(struct _PyLockdown_scrub *scrub);
 extern void _PyLockdown_FinishScrub(struct _PyLockdown_scrub *scrub, int done);
+
+/* lockdown_search.c */
+extern int _PyLockdown_AddPaths(struct _PyLockdown_scrub *scrub);
+
+/* lockdown_paths.c */
+extern PyStatus _PyLockdown_InitPaths(PyInterpreterState *interp);
+extern void _PyLockdown_HideOldCode(PyInterpreterState *interp);
+/* The file that a code object shows, a borrowed reference.  The first needs no
+   thread state and allocates nothing. */
+extern PyObject *_PyLockdown_FilenameIn(PyInterpreterState *interp,
+                                        PyCodeObject *code);
+extern PyObject *_PyLockdown_Filename(PyCodeObject *code);
 
 /* lockdown_rights.c */
 extern PyObject *_PyLockdown_WordsOf(uint32_t rights);

@@ -51,6 +51,10 @@ struct _lockdown_interp_state {
     PyObject *import_error;
     /* A list of the dicts that hold the environment, to be emptied. */
     PyObject *environs;
+    /* What is shown instead of a path, and the first code version that is
+       younger than the lock: code objects below it do not tell their file. */
+    PyObject *hidden_path;
+    uint32_t young_code;
 };
 
 #endif /* !Py_INTERNAL_LOCKDOWN_STATE_H */

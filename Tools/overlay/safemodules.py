@@ -10,8 +10,9 @@ LEDGER = "Lib/test/test_lockdown/ledger/"
 TABLE = LEDGER + "modules.tsv"
 
 # NAMES are the safe modules, FROZEN those among them that are frozen into the binary, SLOTS what the
-# lock clears: (module, path, value) in the table's order.
-SafeModules = namedtuple("SafeModules", "names frozen slots")
+# lock clears: (module, path, value) in the table's order, and INSTANCES what it clears in each
+# instance of a class: (module, class, attribute, value).
+SafeModules = namedtuple("SafeModules", "names frozen slots instances")
 
 # Verdicts of modules written in Python, written in C, and of no file at all.
 _PYTHON = {"plain", "keeps", "cleared"}
@@ -20,7 +21,9 @@ _VERDICTS = _PYTHON | _C | {"name", "out"}
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.?\*)?\Z")
 _STEP = r"(?:\.[A-Za-z_]\w*|\['[^'\\]+'\]|\[\d\])"
 _SLOT = re.compile(rf"(?:([\w.]+):)?([A-Za-z_]\w*{_STEP}*)(?:\(\))?"
-                   r"=(None|\"\"|\(\)|False|0|\{\}|\[\]|set\(\)|cache)\Z")
+                   r"=(None|\"\"|\"<locked>\"|\(\)|False|0|\{\}|\[\]|set\(\)|cache)\Z")
+_EACH = re.compile(r"(?:([\w.]+):)?each ([A-Za-z_][\w.]*)\.([A-Za-z_]\w*)"
+                   r"=(None|\"\"|\"<locked>\"|\(\)|False|0|\{\}|\[\]|set\(\))\Z")
 
 
 def read_safe_modules(table, pristine, new):
@@ -36,7 +39,7 @@ def read_safe_modules(table, pristine, new):
     library.update(_module(name) for name in new
                    if name.startswith("Lib/") and name.endswith(".py"))
     exact = {entry for _, entry, _, _ in lines}
-    safe = SafeModules([], [], [])
+    safe = SafeModules([], [], [], [])
     for where, entry, verdict, reason in lines:
         found = _found(entry, library, exact)
         if verdict in _PYTHON and not found and not entry.endswith("*"):
@@ -46,14 +49,15 @@ def read_safe_modules(table, pristine, new):
         if verdict == "out":
             continue
         if verdict == "cleared":
-            safe.slots.extend(_slots(where, entry, reason, problems))
+            _add_slots(safe, where, entry, reason, problems)
         names = found if verdict in _PYTHON else [entry]
         safe.names.extend(names)
         if verdict in _PYTHON and not reason.startswith("frozen=no"):
             safe.frozen.extend(names)
     if problems:
         raise OverlayError(problems)
-    return SafeModules(sorted(safe.names), sorted(safe.frozen), safe.slots)
+    return SafeModules(sorted(safe.names), sorted(safe.frozen), safe.slots,
+                       safe.instances)
 
 
 def _lines(table, problems):
@@ -100,18 +104,17 @@ def _nearest(name, exact):
     return None
 
 
-def _slots(where, entry, reason, problems):
-    """The slots that REASON begins with."""
-    slots = []
+def _add_slots(safe, where, entry, reason, problems):
+    """Add the slots that REASON begins with to those of SAFE."""
     text = re.sub(r"\A(?:\w+=no )", "", reason).partition(" - ")[0]
     for slot in text.split("; "):
-        match = _SLOT.match(slot)
-        if match:
-            slots.append((match[1] or entry, match[2], match[3]))
+        if match := _EACH.match(slot):
+            safe.instances.append((match[1] or entry, *match.groups()[1:]))
+        elif match := _SLOT.match(slot):
+            safe.slots.append((match[1] or entry, match[2], match[3]))
         else:
             problems.append(f"{where}: {slot!r} is no slot: write PATH=VALUE, and \" - \" before"
                             f" the reason")
-    return slots
 
 
 def _module(file):

@@ -147,7 +147,7 @@ class Weave:
                 self.rows[file, function] = row
 
     def _tables(self, operations, new):
-        safe = SafeModules([], [], [])
+        safe = SafeModules([], [], [], [])
         if TABLE in new:
             try:
                 safe = read_safe_modules(new[TABLE], self.pristine, new)
@@ -157,6 +157,7 @@ class Weave:
         shown = [operations[f][0] if f else "" for f in functions]
         names = safe.names or [""]
         slots = safe.slots or [("", "", "")]
+        instances = safe.instances or [("", "", "", "")]
         # Arrays, not pointers: every process would relocate each pointer as it starts.
         lines = [
             "// Made by the weave from the guard tables and the ledger's table of modules.",
@@ -184,6 +185,15 @@ class Weave:
               for field, texts in zip(("module", "path", "value"), zip(*slots))),
             "} lockdown_slots[] = {",
             *("    {%s}," % ", ".join(_c_string(text) for text in slot) for slot in slots),
+            "};",
+            "",
+            "// What it clears in each instance of a class.",
+            "static const struct lockdown_instance_slot {",
+            *(f"    char {field}[{_size(texts)}];"
+              for field, texts in zip(("module", "type", "attribute", "value"),
+                                      zip(*instances))),
+            "} lockdown_instance_slots[] = {",
+            *("    {%s}," % ", ".join(_c_string(text) for text in slot) for slot in instances),
             "};",
             "",
             "/* Those that Programs/freeze_safe.py freezes:",

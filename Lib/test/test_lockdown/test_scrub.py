@@ -17,6 +17,7 @@ def slots():
                 continue
             text = words[2].removeprefix("frozen=no ").partition(" - ")[0]
             for slot in text.split("; "):
+                # A slot of each instance of a class has the class and the attribute as its path.
                 path, value = slot.rsplit("=", 1)
                 module, colon, rest = path.partition(":")
                 found.append((module, rest, value) if colon else (words[0], path, value))
@@ -34,7 +35,23 @@ PROGRAM = """
     |    if module.endswith("*"):
     |        return [name for name in sys.modules if name.startswith(module[:-1])]
     |    return [module]
+    |def plant_each(space, path, value):
+    |    name, attribute = path.removeprefix("each ").rsplit(".", 1)
+    |    kind = eval(name, space)
+    |    thing = kind.__new__(kind)
+    |    marker = {"[]": [MARKER], "{}": {MARKER: MARKER}, "set()": {MARKER}}.get(value, MARKER)
+    |    if hasattr(thing, "__dict__"):
+    |        vars(thing)[attribute] = marker
+    |    else:
+    |        setattr(thing, attribute, marker)
+    |    def look():
+    |        value = vars(thing) if hasattr(thing, "__dict__") else {}
+    |        return MARKER in str(value.get(attribute) or getattr(thing, attribute))
+    |    assert look()
+    |    return look
     |def plant(space, path, value):
+    |    if path.startswith("each "):
+    |        return plant_each(space, path, value)
     |    if value == "cache":
     |        found = eval(path.removesuffix("()"), space)
     |        # Called with anything, it keeps the result or the error does not matter.
