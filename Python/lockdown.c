@@ -378,8 +378,14 @@ PyLockdown_Enter(uint32_t keep, int kernel)
         return -1;
     }
     struct _PyLockdown_scrub *scrub = NULL;
-    if ((refuse & Py_LOCKDOWN_ENV) != 0 && !_PyLockdown_HIDES(ENV)) {
-        scrub = _PyLockdown_PrepareScrub(refuse, 0);
+    // Again when rights go for whose sake something stayed: by then there may be
+    // code that is not trusted, and so what stands in the way is passed over.
+    const uint32_t spare = Py_LOCKDOWN_ENV | Py_LOCKDOWN_IMPORT
+                           | Py_LOCKDOWN_PROC | Py_LOCKDOWN_FS_WRITE;
+    if ((refuse & Py_LOCKDOWN_ENV) != 0
+        && (refuse & spare & ~_PyLockdown_Refusals()) != 0)
+    {
+        scrub = _PyLockdown_PrepareScrub(refuse, _PyLockdown_HIDES(ENV));
         if (scrub == NULL) {
             return -1;
         }

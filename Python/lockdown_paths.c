@@ -6,7 +6,7 @@
    and stay as they are: those older than the lock do not tell their file. */
 
 #include "Python.h"
-#include "pycore_dict.h"          // _PyDict_GetItem_KnownHash()
+#include "pycore_dict.h"          // DK_IS_UNICODE()
 #include "pycore_initconfig.h"    // _PyStatus_OK()
 #include "pycore_interp.h"        // PyInterpreterState.lockdown
 #include "pycore_lockdown.h"
@@ -201,7 +201,9 @@ add_attribute(struct search *search, PyObject *object, const char *attribute,
         if (dict == NULL) {
             PyErr_Clear();
         }
-        else {
+        else if (!search->scrub->late
+                 || DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys))
+        {
             result = PyDict_GetItemRef(dict, name, &old);
         }
     }
@@ -242,8 +244,7 @@ add_temporary(struct search *search, PyObject *info)
         || search->temporary == NULL
         || !PyType_Check(PyMethod_GET_SELF(*place))
         || !PyType_IsSubtype((PyTypeObject *)PyMethod_GET_SELF(*place),
-                             search->temporary)
-        || (search->scrub->refuse & Py_LOCKDOWN_FS_WRITE) == 0)
+                             search->temporary))
     {
         return 0;
     }
@@ -265,7 +266,8 @@ _PyLockdown_AddInstance(struct search *search, PyObject *object)
          rule != NULL && rule < end && rule->type == type; rule++)
     {
         const struct lockdown_instance_slot *slot = rule->slot;
-        int result = strcmp(slot->type, "finalize._Info") == 0
+        int result = !_PyLockdown_ScrubTakes(search->scrub, slot->unless) ? 0
+                     : strcmp(slot->type, "finalize._Info") == 0
                      ? add_temporary(search, object)
                      : add_attribute(search, object, slot->attribute, slot->value);
         if (result < 0) {
@@ -285,7 +287,8 @@ _PyLockdown_AddNamespace(struct search *search, PyObject *dict)
         return -1;
     }
     PyObject *old;
-    int result = PyDict_GetItemRef(dict, &_Py_ID(__path__), &old);
+    int result = !_PyLockdown_ScrubTakes(search->scrub, "import") ? 0
+                 : PyDict_GetItemRef(dict, &_Py_ID(__path__), &old);
     if (result > 0) {
         if (PyList_Check(old)) {
             result = _PyLockdown_AddClear(search->scrub, old);

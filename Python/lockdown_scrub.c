@@ -44,6 +44,15 @@ _PyLockdown_AddAction(struct _PyLockdown_scrub *scrub, enum action_kind kind,
     return 0;
 }
 
+/* Is a slot cleared?  Without the folders to import from, say, the right to import
+   would be of no use: they stay if it is kept. */
+int
+_PyLockdown_ScrubTakes(const struct _PyLockdown_scrub *scrub, const char *unless)
+{
+    return unless[0] == '\0'
+           || (scrub->refuse & PyLockdown_RightFromName(unless)) != 0;
+}
+
 int
 _PyLockdown_AddPointer(struct _PyLockdown_scrub *scrub, PyObject *target,
                        PyObject **place, PyObject *value)
@@ -391,7 +400,7 @@ add_all(struct _PyLockdown_scrub *scrub)
 {
     PyObject *environs = scrub->interp->lockdown.environs;
     for (Py_ssize_t i = 0; environs != NULL && i < PyList_GET_SIZE(environs); i++) {
-        static const struct lockdown_slot environ = {"posix", "environ", "{}"};
+        static const struct lockdown_slot environ = {"posix", "environ", "{}", ""};
         if (add_clear(scrub, &environ, PyList_GET_ITEM(environs, i)) < 0) {
             return -1;
         }
@@ -404,6 +413,9 @@ add_all(struct _PyLockdown_scrub *scrub)
         const struct lockdown_slot *slot = &lockdown_slots[i];
         size_t length = strlen(slot->module);
         int result;
+        if (!_PyLockdown_ScrubTakes(scrub, slot->unless)) {
+            continue;
+        }
         if (length > 0 && slot->module[length - 1] == '*') {
             result = add_modules_by_prefix(scrub, slot, modules);
         }

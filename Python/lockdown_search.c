@@ -6,6 +6,7 @@
    type.  What is done with one of them, lockdown_paths.c says. */
 
 #include "Python.h"
+#include "pycore_dict.h"          // DK_IS_UNICODE()
 #include "pycore_interp.h"        // PyInterpreterState
 #include "pycore_lockdown.h"
 #include "pycore_lockdown_scrub.h"
@@ -185,6 +186,10 @@ static int
 is_namespace(PyObject *dict)
 {
     int found = 0;
+    // Nobody's globals: no code of its own runs when it is looked into.
+    if (!DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys)) {
+        return 0;
+    }
     PyObject *names[] = {&_Py_ID(__builtins__), &_Py_ID(__spec__),
                          &_Py_ID(__loader__), &_Py_ID(__warningregistry__)};
     for (size_t i = 0; found == 0 && i < Py_ARRAY_LENGTH(names); i++) {

@@ -45,6 +45,8 @@ extern int _PyLockdown_AddAction(struct _PyLockdown_scrub *scrub,
 extern int _PyLockdown_AddPointer(struct _PyLockdown_scrub *scrub,
                                   PyObject *target, PyObject **place,
                                   PyObject *value);
+extern int _PyLockdown_ScrubTakes(const struct _PyLockdown_scrub *scrub,
+                                  const char *unless);
 /* Everything in a dict, list or set goes; what it held is kept until the end. */
 extern int _PyLockdown_AddClear(struct _PyLockdown_scrub *scrub, PyObject *container);
 

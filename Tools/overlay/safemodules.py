@@ -4,14 +4,15 @@ lock clears in them."""
 import re
 from collections import namedtuple
 
+from guards import RIGHTS
 from overlay import OverlayError
 
 LEDGER = "Lib/test/test_lockdown/ledger/"
 TABLE = LEDGER + "modules.tsv"
 
 # NAMES are the safe modules, FROZEN those among them that are frozen into the binary, SLOTS what the
-# lock clears: (module, path, value) in the table's order, and INSTANCES what it clears in each
-# instance of a class: (module, class, attribute, value).
+# lock clears: (module, path, value, right) in the table's order, and INSTANCES what it clears in each
+# instance of a class: (module, class, attribute, value, right). With RIGHT kept it stays.
 SafeModules = namedtuple("SafeModules", "names frozen slots instances")
 
 # Verdicts of modules written in Python, written in C, and of no file at all.
@@ -20,9 +21,9 @@ _C = {"judged", "guarded"}
 _VERDICTS = _PYTHON | _C | {"name", "out"}
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.?\*)?\Z")
 _STEP = r"(?:\.[A-Za-z_]\w*|\['[^'\\]+'\]|\[\d\])"
-_SLOT = re.compile(rf"(?:([\w.]+):)?([A-Za-z_]\w*{_STEP}*)(?:\(\))?"
+_SLOT = re.compile(rf"(?:unless ([a-z.]+) )?(?:([\w.]+):)?([A-Za-z_]\w*{_STEP}*)(?:\(\))?"
                    r"=(None|\"\"|\"<locked>\"|\(\)|False|0|\{\}|\[\]|set\(\)|cache)\Z")
-_EACH = re.compile(r"(?:([\w.]+):)?each ([A-Za-z_][\w.]*)\.([A-Za-z_]\w*)"
+_EACH = re.compile(r"(?:unless ([a-z.]+) )?(?:([\w.]+):)?each ([A-Za-z_][\w.]*)\.([A-Za-z_]\w*)"
                    r"=(None|\"\"|\"<locked>\"|\(\)|False|0|\{\}|\[\]|set\(\))\Z")
 
 
@@ -108,10 +109,13 @@ def _add_slots(safe, where, entry, reason, problems):
     """Add the slots that REASON begins with to those of SAFE."""
     text = re.sub(r"\A(?:\w+=no )", "", reason).partition(" - ")[0]
     for slot in text.split("; "):
+        right = re.match(r"unless (\S+)", slot)
+        if right and right[1] not in RIGHTS:
+            problems.append(f"{where}: {right[1]} is not a right: use one of {' '.join(RIGHTS)}")
         if match := _EACH.match(slot):
-            safe.instances.append((match[1] or entry, *match.groups()[1:]))
+            safe.instances.append((match[2] or entry, *match.groups()[2:], match[1] or ""))
         elif match := _SLOT.match(slot):
-            safe.slots.append((match[1] or entry, match[2], match[3]))
+            safe.slots.append((match[2] or entry, *match.groups()[2:], match[1] or ""))
         else:
             problems.append(f"{where}: {slot!r} is no slot: write PATH=VALUE, and \" - \" before"
                             f" the reason")

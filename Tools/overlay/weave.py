@@ -156,8 +156,8 @@ class Weave:
         functions = sorted(operations) or [""]
         shown = [operations[f][0] if f else "" for f in functions]
         names = safe.names or [""]
-        slots = safe.slots or [("", "", "")]
-        instances = safe.instances or [("", "", "", "")]
+        slots = safe.slots or [("", "", "", "")]
+        instances = safe.instances or [("", "", "", "", "")]
         # Arrays, not pointers: every process would relocate each pointer as it starts.
         lines = [
             "// Made by the weave from the guard tables and the ledger's table of modules.",
@@ -182,7 +182,7 @@ class Weave:
             "// What the lock clears in them.",
             "static const struct lockdown_slot {",
             *(f"    char {field}[{_size(texts)}];"
-              for field, texts in zip(("module", "path", "value"), zip(*slots))),
+              for field, texts in zip(("module", "path", "value", "unless"), zip(*slots))),
             "} lockdown_slots[] = {",
             *("    {%s}," % ", ".join(_c_string(text) for text in slot) for slot in slots),
             "};",
@@ -190,7 +190,7 @@ class Weave:
             "// What it clears in each instance of a class.",
             "static const struct lockdown_instance_slot {",
             *(f"    char {field}[{_size(texts)}];"
-              for field, texts in zip(("module", "type", "attribute", "value"),
+              for field, texts in zip(("module", "type", "attribute", "value", "unless"),
                                       zip(*instances))),
             "} lockdown_instance_slots[] = {",
             *("    {%s}," % ", ".join(_c_string(text) for text in slot) for slot in instances),

@@ -47,9 +47,17 @@ class SafeModulesTest(TreeTest):
         found = self.read("tempfile\tcleared\ttempdir=None; Class.names=[]; builtins:x.y=\"\";"
                           " f.__defaults__[0]={}; d['key']=None; g()=cache - what they hold\n")
         self.assertEqual(found.slots, [
-            ("tempfile", "tempdir", "None"), ("tempfile", "Class.names", "[]"),
-            ("builtins", "x.y", '""'), ("tempfile", "f.__defaults__[0]", "{}"),
-            ("tempfile", "d['key']", "None"), ("tempfile", "g", "cache")])
+            ("tempfile", "tempdir", "None", ""), ("tempfile", "Class.names", "[]", ""),
+            ("builtins", "x.y", '""', ""), ("tempfile", "f.__defaults__[0]", "{}", ""),
+            ("tempfile", "d['key']", "None", ""), ("tempfile", "g", "cache", "")])
+
+    def test_slots_of_instances(self):
+        found = self.read("tempfile\tcleared\teach Class.name=\"<locked>\";"
+                          " unless fs.read other:each One.Two.names=[]; unless import sys:path=[]"
+                          " - what they hold\n")
+        self.assertEqual(found.instances, [("tempfile", "Class", "name", '"<locked>"', ""),
+                                           ("other", "One.Two", "names", "[]", "fs.read")])
+        self.assertEqual(found.slots, [("sys", "path", "[]", "import")])
 
     def test_new_files_count(self):
         found = self.read("rexec\tplain\n", ["Lib/rexec.py"])
@@ -62,6 +70,8 @@ class SafeModulesTest(TreeTest):
         self.wrong("abc\tkeeps\n", "has no reason")
         self.wrong("math\tjudged\n", "math has no table of its own")
         self.wrong("abc\tcleared\tx=5 - why\n", "'x=5' is no slot")
+        self.wrong("abc\tcleared\teach name=None - why\n", "'each name=None' is no slot")
+        self.wrong("abc\tcleared\tunless imports x=None - why\n", "imports is not a right")
         self.wrong("abc\tcleared\tx()=None; f(1)=cache - why\n", "'f(1)=cache' is no slot")
 
     def test_twice(self):
