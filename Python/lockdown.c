@@ -46,6 +46,20 @@ _PyLockdown_IsRefused(uint32_t rights)
     return (_PyLockdown_Refusals() & rights) != 0;
 }
 
+int
+_PyLockdown_IsRefusedDetached(uint32_t rights)
+{
+    if (_Py_atomic_load_uint32(&_PyRuntime.lockdown.refused_anywhere) == 0) {
+        return 0;
+    }
+    uint32_t refused = _Py_atomic_load_uint32(&_PyRuntime.lockdown.refused);
+    PyThreadState *tstate = PyGILState_GetThisThreadState();
+    if (tstate != NULL) {
+        refused |= _Py_atomic_load_uint32(&tstate->interp->lockdown.refused);
+    }
+    return (refused & rights) != 0;
+}
+
 uint32_t
 PyLockdown_GetRefused(void)
 {

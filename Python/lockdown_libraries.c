@@ -226,3 +226,25 @@ _PyLockdown_right_deserialize(void)
 {
     return Py_LOCKDOWN_CODE | Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_FS_WRITE;
 }
+
+
+/* ---- before the lock ---------------------------------------------------------- */
+
+/* OpenSSL reads its configuration when the first context is made. */
+int
+_PyLockdown_SettleLibraries(void)
+{
+    PyObject *ssl;
+    if (PyMapping_GetOptionalItemString(PyImport_GetModuleDict(), "_ssl", &ssl) < 0) {
+        return -1;
+    }
+    if (ssl == NULL || !PyModule_Check(ssl)) {
+        Py_XDECREF(ssl);
+        return 0;
+    }
+    const int protocol_tls_client = 16;
+    PyObject *context = PyObject_CallMethod(ssl, "_SSLContext", "i", protocol_tls_client);
+    Py_DECREF(ssl);
+    Py_XDECREF(context);
+    return context != NULL ? 0 : -1;
+}

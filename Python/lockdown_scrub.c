@@ -448,7 +448,7 @@ _PyLockdown_PrepareScrub(uint32_t refuse, int late)
     scrub->interp = _PyInterpreterState_GET();
     scrub->refuse = refuse;
     scrub->late = late;
-    if (add_all(scrub) < 0) {
+    if (_PyLockdown_SettleLibraries() < 0 || add_all(scrub) < 0) {
         _PyLockdown_FinishScrub(scrub, 0);
         return NULL;
     }

@@ -18,6 +18,9 @@ PyAPI_FUNC(int) _PyLockdown_Refuse(uint32_t rights, const char *function);
 /* True if one of `rights` is refused here; sets no exception. */
 PyAPI_FUNC(int) _PyLockdown_IsRefused(uint32_t rights);
 
+/* The same where the thread may be without the GIL. */
+PyAPI_FUNC(int) _PyLockdown_IsRefusedDetached(uint32_t rights);
+
 /* lockdown_memory.c: memoryviews that would outlive the memory. */
 PyAPI_FUNC(PyObject *) _PyLockdown_ViewOfCopy(const Py_buffer *memory);
 PyAPI_FUNC(PyObject *) _PyLockdown_CallToFill(PyObject *object,
@@ -64,6 +67,9 @@ extern void _PyLockdown_HideOldCode(PyInterpreterState *interp);
 extern PyObject *_PyLockdown_FilenameIn(PyInterpreterState *interp,
                                         PyCodeObject *code);
 extern PyObject *_PyLockdown_Filename(PyCodeObject *code);
+
+/* lockdown_libraries.c: before the lock, have libraries read what they read once. */
+extern int _PyLockdown_SettleLibraries(void);
 
 /* lockdown_rights.c */
 extern PyObject *_PyLockdown_WordsOf(uint32_t rights);
