@@ -263,8 +263,8 @@ PyDoc_STRVAR(channel_doc,
 "\n"
 "The cell's end of the socket fd, which it takes over.\n"
 "\n"
-"If leave is true the process is a cell: it ends when the other end is closed,\n"
-"and with the thread that started it.");
+"If leave is true the process is a cell: it ends with the thread that started it,\n"
+"and, from watch() on, when the other end is closed.");
 
 static PyObject *
 channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -300,10 +300,6 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
             Py_DECREF(self);
             return NULL;
         }
-    }
-    if (start_thread(self) < 0) {
-        Py_DECREF(self);
-        return NULL;
     }
     return (PyObject *)self;
 }
@@ -354,6 +350,26 @@ result_of(int error)
     if (error != 0) {
         errno = error;
         return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(channel_watch_doc,
+"watch()\n"
+"--\n"
+"\n"
+"Start the thread that looks after the channel.  To be called after the lock: the\n"
+"kernel may refuse things to one thread only.");
+
+static PyObject *
+channel_watch(Channel *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->threaded) {
+        PyErr_SetString(PyExc_RuntimeError, "it is watched already");
+        return NULL;
+    }
+    if (start_thread(self) < 0) {
+        return NULL;
     }
     Py_RETURN_NONE;
 }
@@ -742,6 +758,7 @@ static PyMethodDef channel_methods[] = {
     {"write", (PyCFunction)channel_write, METH_VARARGS, channel_write_doc},
     {"receive", (PyCFunction)channel_receive, METH_NOARGS, channel_receive_doc},
     {"poll", (PyCFunction)channel_poll, METH_O, channel_poll_doc},
+    {"watch", (PyCFunction)channel_watch, METH_NOARGS, channel_watch_doc},
     {"wake", (PyCFunction)channel_wake, METH_NOARGS, channel_wake_doc},
     {"keep_back", (PyCFunction)channel_keep_back, METH_O, channel_keep_back_doc},
     {"leave", (PyCFunction)channel_leave, METH_O, channel_leave_doc},

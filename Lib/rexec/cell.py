@@ -146,6 +146,9 @@ class Cell:
 
     def close(self):
         """End the cell, whatever it does."""
+        if self._worker.is_abandoned:
+            self._why = self._why or "closed"
+            return
         self._end("closed")
         # A run that is on finds the channel closed, and cleans up.
         if self._busy.acquire(False):
@@ -210,6 +213,8 @@ class Cell:
     # -- one run
 
     def _take(self):
+        if self._worker.is_abandoned and self._why is None:
+            self._why = "closed"        # this process is a fork of the supervisor
         if self._why is not None:
             raise self._closed()
         if not self._busy.acquire(False):

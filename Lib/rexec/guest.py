@@ -18,6 +18,7 @@ _SOURCES = 200
 _worker = None
 _main = None
 _sources = {}
+_streams = {}
 _finder = None
 
 
@@ -47,19 +48,25 @@ def prepare(worker):
     import _io
     from _frozen_importlib import ModuleSpec
     _worker = worker
+    _streams["stdin"] = _io.StringIO()
     for name, number in (("stdout", 1), ("stderr", 2)):
         raw = _make_raw(_io, worker.channel, name, number)
         stream = _io.TextIOWrapper(raw, "utf-8", "backslashreplace", "\n", write_through=True)
         stream.mode = "w"
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-    sys.stdin = sys.__stdin__ = _io.StringIO()
+        _streams[name] = stream
     _finder = _Finder(ModuleSpec)
     sys.meta_path.append(_finder)
     sys.argv[:] = [""]
     _main = type(sys)("__main__")
     _main.__builtins__ = builtins
     sys.modules["__main__"] = _main
+
+
+def take_streams():
+    """After the lock: until then errors are of the process, and go where its own stream goes."""
+    for name, stream in _streams.items():
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _make_raw(io, channel, name, number):

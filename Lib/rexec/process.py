@@ -33,8 +33,9 @@ _STDERR_KEPT = 4096
 _LONGEST_DEATH = 60
 # How long a worker may take until it is ready, imports of its own included.
 LONGEST_START = 60
+# How long one that failed may take to say why.
+_LAST_WORDS = 5
 _ROOM = 1 << 46
-NO_STATUS = None
 
 
 def find_python(python=None):
@@ -96,6 +97,7 @@ def _after_fork():
     global _starter
     _starter = _Starter()
     for worker in list(_workers):
+        worker.is_abandoned = True
         worker.abandon()
 
 
@@ -137,7 +139,8 @@ class Worker:
         self.pid = pid
         self.socket = channel
         self.stderr = stderr
-        self.status = NO_STATUS
+        self.status = None
+        self.is_abandoned = False
         self._process = process
         self._tail = collections.deque(maxlen=_STDERR_KEPT)
         self._lock = threading.Lock()
@@ -336,8 +339,10 @@ def await_ready(worker):
             break
         left = until - time.monotonic()
         if channel.ended or left <= 0:
-            worker.kill()
-            worker.wait()
+            # One that failed has something to say yet.
+            if not channel.ended or not worker.wait(_LAST_WORDS):
+                worker.kill()
+                worker.wait()
             what = "the cell did not start"
             raise crashed(worker, what if channel.ended else f"{what} in {LONGEST_START} s")
         if poller.poll(left * 1000):

@@ -300,12 +300,13 @@ def become(fd, start):
     import lockdownlib
     channel = _rexec.Channel(fd, True)
     worker = Worker(channel)
-    # The streams of the process are nobody's; the code's own take their place.
     guest.prepare(worker)
     _signal.signal(_signal.SIGINT, worker.on_interrupt)
     channel.keep_back(KEPT_BACK)
     limit(start["memory"])
     lockdownlib.lockdown(keep=(), kernel=start["kernel"])
+    channel.watch()
+    guest.take_streams()
     worker.send(READY, {"kernel": lockdownlib.status().kernel})
     try:
         worker.serve()

@@ -1,6 +1,5 @@
 """A cell that does as a test says: frames made by hand, sent to a real supervisor."""
 
-import os
 import socket
 import threading
 
@@ -8,8 +7,6 @@ import rexec
 from rexec import channel as kinds
 from rexec.channel import Channel
 from rexec.values import encode
-
-from .base import make_cell
 
 
 class FakeWorker:
@@ -20,6 +17,7 @@ class FakeWorker:
     stderr = None
     status = None
     kernel = 0
+    is_abandoned = False
 
     def __init__(self):
         self.socket, self.other = socket.socketpair()
