@@ -501,6 +501,7 @@ str(reached)
         self.assertIsNone(gone())
 
     def test_coroutines(self):
+        self.addCleanup(asyncio.set_event_loop_policy, None)
         cell = self.make()
         bank = rexec.Bastion(Bank())
         code = "import asyncio\nawait asyncio.gather(*(bank.later(n) for n in range(5)))"
