@@ -275,13 +275,15 @@ fill_ruleset(struct ruleset *held, uint32_t keep, int abi)
     memset(held, 0, sizeof(*held));
     held->files = FILE_EXECUTE;
     if (!(keep & (Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_IMPORT))) {
-        held->files |= FILE_READ | FOLDER_READ;
+        // New files are opened for reading too; the filter tells them apart.
+        held->files |= keep & writes ? FOLDER_READ : FILE_READ | FOLDER_READ;
     }
     if (!(keep & writes)) {
         held->files |= FILE_WRITE | FOLDER_CHANGES;
-        held->files |= abi >= ABI_REFER ? FILE_REFER : 0;
         held->files |= abi >= ABI_TRUNCATE ? FILE_TRUNCATE : 0;
     }
+    // Without a rule no file moves to another folder, whatever is held.
+    held->files |= abi >= ABI_REFER ? FILE_REFER : 0;
     if (!(keep & (Py_LOCKDOWN_ENV | Py_LOCKDOWN_IPC)) && abi >= ABI_DEVICES) {
         held->files |= DEVICE_COMMAND;
     }
@@ -328,6 +330,9 @@ static int
 add_rules(int ruleset, const struct ruleset *held, uint32_t keep)
 {
     int error = 0;
+    if ((keep & Py_LOCKDOWN_FS_WRITE) && (held->files & FILE_REFER)) {
+        error = allow_beneath(ruleset, "/", FILE_REFER);
+    }
     uint64_t reads = held->files & (FILE_READ | FOLDER_READ);
     if ((keep & (Py_LOCKDOWN_NET | Py_LOCKDOWN_ENV)) && reads != 0) {
         for (size_t i = 0; error == 0
@@ -362,6 +367,10 @@ prepare_files(struct _PyLockdown_ring *ring)
         ring->level = Py_MIN(ring->level, LOCKDOWN_LEVEL_FILES);
     }
     ring->sync = abi >= ABI_SYNC ? RESTRICT_SELF_SYNC : 0;
+    if (abi < ABI_REFER && (ring->keep & Py_LOCKDOWN_FS_WRITE)) {
+        return cannot(ring, LOCKDOWN_LEVEL_CALLS, "with \"fs.write\" kept, this "
+                      "kernel's Landlock would let no file be moved", 0);
+    }
     if (ring->sync == 0 && !is_only_thread()) {
         return cannot(ring, LOCKDOWN_LEVEL_CALLS,
                       "there is more than one thread, and this kernel's Landlock "

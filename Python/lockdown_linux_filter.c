@@ -94,6 +94,7 @@ static const rule held_descriptors[] = {
     {CALL_ioctl, {IN_SET(1, 0x5401, BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(8)
                          | BIT(9) | BIT(10) | BIT(18) | BIT(19) | BIT(26))}},
     {CALL_ioctl, {IS(1, 0x5421)}},                               // FIONBIO
+    {CALL_ioctl, {IS(1, 0x5451)}},                               // FIOCLEX
     ANY(lseek),
     ANY(pread64),
     ANY(preadv),
@@ -236,22 +237,26 @@ static const rule locking_further[] = {
 #define O_TMPFILE_BIT 020000000
 #define CHANGES_FILES (O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE_BIT)
 
-/* Which path is read is not seen: ring two opens all of them for a right that
-   needs some.  Below fs.read are the others: names of hosts and users are in
-   files, and code is loaded from them. */
-static const rule reading[] = {
+/* Which path a call names is not seen: ring two opens them all for a right that
+   needs some.  Whatever goes by paths looks first what is there. */
+static const rule looking[] = {
     ANY(access),
     ANY(faccessat),
     ANY(faccessat2),
     ANY(lstat),
     ANY(newfstatat),
+    ANY(stat),
+    ANY(statfs),
+    ANY(statx),
+};
+
+/* Not for fs.read alone: names of hosts and users are in files, and code is
+   loaded from them. */
+static const rule reading[] = {
     {CALL_open, {WITHOUT(1, CHANGES_FILES)}},
     {CALL_openat, {WITHOUT(2, CHANGES_FILES)}},
     ANY(readlink),
     ANY(readlinkat),
-    ANY(stat),
-    ANY(statfs),
-    ANY(statx),
 };
 
 static const rule looking_around[] = {
@@ -282,6 +287,10 @@ static const rule writing[] = {
     ANY(mknodat),
     {CALL_open, {MASKED(1, O_ACCMODE, O_WRONLY)}},
     {CALL_openat, {MASKED(2, O_ACCMODE, O_WRONLY)}},
+    // In a new file there is nothing to read.
+    {CALL_open, {MASKED(1, O_ACCMODE | O_CREAT | O_EXCL, O_RDWR | O_CREAT | O_EXCL)}},
+    {CALL_openat, {MASKED(2, O_ACCMODE | O_CREAT | O_EXCL, O_RDWR | O_CREAT | O_EXCL)}},
+    {CALL_openat, {MASKED(2, O_ACCMODE | O_TMPFILE_BIT, O_RDWR | O_TMPFILE_BIT)}},
     // utime(fd) and chmod(fd) go by the descriptor.
     ANY(fchmod),
     ANY(fchown),
@@ -316,6 +325,7 @@ static const rule raw_descriptors[] = {
     ANY(accept),
     ANY(accept4),
     {CALL_close_range, {IS(2, 0)}},
+    ANY(eventfd2),
     ANY(copy_file_range),
     {CALL_fcntl, {IS(1, F_SETFD)}},
     // O_ASYNC would have signals sent.
@@ -410,7 +420,6 @@ static const rule executable_memory[] = {
 /* Pipes, pairs of terminals, and shared memory and semaphores, which are files
    in a folder of their own: Landlock holds the paths to that. */
 static const rule objects_of_the_system[] = {
-    ANY(access),
     ANY(eventfd),
     ANY(eventfd2),
     {CALL_ioctl, {IS(1, 0x80045430)}},                    // TIOCGPTN
@@ -418,15 +427,11 @@ static const rule objects_of_the_system[] = {
     {CALL_ioctl, {IS(1, 0x5441)}},                        // TIOCGPTPEER
     ANY(link),
     ANY(linkat),
-    ANY(lstat),
     ANY(memfd_create),
-    ANY(newfstatat),
     ANY(open),
     ANY(openat),
     ANY(pipe),
     ANY(pipe2),
-    ANY(stat),
-    ANY(statfs),
     ANY(timerfd_create),
     ANY(unlink),
     ANY(unlinkat),
@@ -448,6 +453,7 @@ static const rule copies_of_descriptors[] = {
 #define IMPORT    Py_LOCKDOWN_IMPORT
 #define ENV       Py_LOCKDOWN_ENV
 #define CODE      Py_LOCKDOWN_CODE
+#define RUNTIME   Py_LOCKDOWN_RUNTIME
 #define IPC       Py_LOCKDOWN_IPC
 
 static const struct {
@@ -464,6 +470,7 @@ static const struct {
     GROUP(0, 0, clocks),
     GROUP(0, 0, own_signals),
     GROUP(Py_LOCKDOWN_ALL, 0, locking_further),
+    GROUP(FS_READ | FS_WRITE | NET | IMPORT | ENV | IPC, 0, looking),
     GROUP(FS_READ | NET | IMPORT | ENV, 0, reading),
     GROUP(0, FS_READ, looking_around),
     GROUP(0, FS_WRITE, writing),
@@ -475,8 +482,9 @@ static const struct {
     GROUP(0, ENV, identity),
     GROUP(NET | IMPORT | ENV, 0, loading_libraries),
     GROUP(0, CODE, executable_memory),
+    GROUP(0, RUNTIME | FS_WRITE, executable_memory),      // perf trampoline
     GROUP(0, IPC, objects_of_the_system),
-    GROUP(0, FD | IPC, copies_of_descriptors),
+    GROUP(FS_READ | IPC, FD, copies_of_descriptors),
 };
 
 /* ---- refused otherwise than by EPERM ------------------------------------------ */
@@ -686,6 +694,12 @@ answer_otherwise(const _PyLockdown_filter *wanted, short call)
 {
     if (is_in(call, unknown, Py_ARRAY_LENGTH(unknown))) {
         return SECCOMP_RET_ERRNO | ENOSYS;
+    }
+    // Libraries that tell names of users and hosts ask for more than they need.
+    if ((wanted->keep & (CODE | ENV | IMPORT | NET)) != 0
+        && (call == CALL_ioctl || call == CALL_prctl))
+    {
+        return SECCOMP_RET_ERRNO | EPERM;
     }
     if (is_in(call, fatal, Py_ARRAY_LENGTH(fatal))) {
         return SECCOMP_RET_KILL_PROCESS;

@@ -46,12 +46,14 @@ def environment(**extra):
 
 
 # The timeout is a long one, for the machine may be busy: it ends what hangs, no more.
-def run(*args, env=None, cwd=None, stdin="", expect=0, timeout=support.LONG_TIMEOUT, **kwargs):
-    """Run ./python with these arguments and read its reports; expect=None accepts any exit code.
+def run(*args, env=None, cwd=None, stdin="", expect=0, timeout=support.LONG_TIMEOUT,
+        program=sys.executable, **kwargs):
+    """Run ./python, or another program, with these arguments and read its reports; expect=None
+    accepts any exit code.
 
     Reports are the lines that child.report() wrote, in order; facts are all of them in one dict.
     """
-    process = subprocess.run([sys.executable, *args], input=stdin.encode(), cwd=cwd,
+    process = subprocess.run([program, *args], input=stdin.encode(), cwd=cwd,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              env=environment() if env is None else env, timeout=timeout, **kwargs)
     out = process.stdout.decode("utf-8", "backslashreplace")

@@ -1,7 +1,8 @@
 """Runs probes in processes that test_refused.py can look at from outside.
 
-Usage: prober.py alone|together, with a JSON list on the first line of stdin, a row a probe:
-[name, scratch folder, rights to keep or null for no lock].
+Usage: prober.py alone|together [RING], with a JSON list on the first line of stdin, a row a probe:
+[name, scratch folder, rights to keep or null for no lock]. RING is what to ask of the kernel, "off"
+if not given; "witness" is "try" with a record of what the kernel refused, from python-mutant.
 
 alone      forks a process for each probe, judges the effect from here and prints one line a probe.
 together   runs all probes in this one process, locked as the last row says, and leaves judging to
@@ -37,14 +38,16 @@ def prepare(probe, scratch):
         probe.setup(scratch)
 
 
-def guest(probe, path, keep, answers, orders):
+def guest(probe, path, keep, ring, answers, orders):
     """The process that runs one probe. It ends by being killed: when locked it may not do more."""
     scratch = probes.Scratch(path)
     with answers, orders:
         try:
             prepare(probe, scratch)
             if keep is not None:
-                lockdownlib.lockdown(keep=keep)
+                if ring == "witness":
+                    os.environ["LOCKDOWN_WITNESS"] = path + ".traps"
+                lockdownlib.lockdown(keep=keep, kernel="try" if ring == "witness" else ring)
             answers.write("ready\n")
             answers.flush()
             orders.readline()
@@ -58,7 +61,16 @@ def guest(probe, path, keep, answers, orders):
             signal.pause()
 
 
-def alone(probe, path, keep):
+def traps(path):
+    """The names of the calls that the kernel refused, as the witness recorded them."""
+    try:
+        with open(path + ".traps", errors="replace") as file:
+            return [line.split()[1] for line in file if line.startswith("trap: ")]
+    except FileNotFoundError:
+        return []
+
+
+def alone(probe, path, keep, ring):
     """Run one probe in a forked process and judge what it did."""
     scratch = probes.Scratch(path)
     scratch.fill()
@@ -68,7 +80,7 @@ def alone(probe, path, keep):
     if pid == 0:
         os.close(from_guest)
         os.close(to_guest)
-        guest(probe, path, keep, open(to_judge, "w"), open(from_judge, "r"))
+        guest(probe, path, keep, ring, open(to_judge, "w"), open(from_judge, "r"))
     ended = False
     os.close(to_judge)
     os.close(from_judge)
@@ -84,10 +96,14 @@ def alone(probe, path, keep):
             if not line:
                 # Dead, or another program by now: let it come to its end before judging.
                 ended = True
-                os.waitpid(pid, 0)
+                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             found = json.loads(line or '{"value": "(ended)"}')
+            if not line and status == -signal.SIGSYS:
+                # The kernel ended it: that is a refusal.
+                found = {"value": None, "killed": True}
             seen = probes.Seen(found.get("value"), pid, before, probes.snapshot(pid))
             found["effect"] = bool(probe.effect(scratch, seen))
+            found["traps"] = traps(path)
         if not ended:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -95,12 +111,12 @@ def alone(probe, path, keep):
 
 
 def main():
-    mode = sys.argv[1]
+    mode, ring = (sys.argv[1:] + ["off"])[:2]
     known = {probe.name: probe for probe in probes.PROBES}
     rows = [(known[name], path, keep) for name, path, keep in json.loads(sys.stdin.readline())]
     if mode == "alone":
         for probe, path, keep in rows:
-            print(json.dumps(alone(probe, path, keep)), flush=True)
+            print(json.dumps(alone(probe, path, keep, ring)), flush=True)
         return
     ready = []
     for probe, path, keep in rows:
@@ -108,7 +124,7 @@ def main():
         scratch.fill()
         prepare(probe, scratch)
         ready.append((probe, scratch))
-    lockdownlib.lockdown(keep=keep)
+    lockdownlib.lockdown(keep=keep, kernel=ring)
     print("ready", flush=True)
     sys.stdin.readline()
     for probe, scratch in ready:

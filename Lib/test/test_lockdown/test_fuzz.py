@@ -15,7 +15,10 @@ ROUND = ["--rounds=1", "--calls=25", "--seed=1"]
 @support.requires_fork()
 class FuzzTest(unittest.TestCase):
 
-    def fuzz(self, *args, program=sys.executable, **variables):
+    # The program whose kernel ring is a witness, if it is built.
+    program = mutation.MUTANT if os.path.exists(mutation.MUTANT) else sys.executable
+
+    def fuzz(self, *args, program=program, **variables):
         return subprocess.run([program, "-m", "test.test_lockdown.ledger.fuzz", *args],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env=fresh.environment(**variables),

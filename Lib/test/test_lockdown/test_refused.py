@@ -83,15 +83,18 @@ class ProbeTest(fresh.FolderTest):
         super().setUp()
         self.counts = fresh.Counts()
 
+    program, kernel, environment = sys.executable, "off", {}
+
     def start(self, mode, rows):
         """Start a prober on these rows of a probe and the rights to keep, and name the folders."""
         folder = tempfile.mkdtemp(dir=self.folder)
         # A probe that becomes another user must still reach its own scratch folder.
         os.chmod(folder, 0o755)
         os.chmod(self.folder, 0o755)
-        process = subprocess.Popen([sys.executable, "-I", PROBER, mode], text=True,
+        process = subprocess.Popen([self.program, "-I", PROBER, mode, self.kernel], text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, cwd=folder, env=fresh.environment(),
+                                   stderr=subprocess.PIPE, cwd=folder,
+                                   env=fresh.environment(**self.environment),
                                    start_new_session=True)
         self.addCleanup(self.stop, process)
         # Reading from a process that waits for ever ends with the process.

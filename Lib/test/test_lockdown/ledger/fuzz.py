@@ -1,11 +1,12 @@
 """Calls every entry of the ledger, locked, with awkward arguments.
 
 The parent finds the entries and forks a child for each handful of them. A child makes what the
-entries act on, locks the process with keep=() under the kernel's witness, calls, and tells what it
-saw, a line of JSON an entry; whatever ends it early is charged to the entry it had begun, and the
-rest is given to another child. What is looked at:
+entries act on, locks the process with keep=() and the kernel ring, calls, and tells what it saw, a
+line of JSON an entry; whatever ends it early is charged to the entry it had begun, and the rest is
+given to another child. What is looked at:
 
-- no child dies by a signal (the witness's SIGSYS among them) or by a fatal error;
+- no child dies by a signal or by a fatal error;
+- in python-mutant the ring is a witness, which records what no guard has stopped: nothing;
 - an entry that the ledger says is refused, whatever its arguments, answers each call with a
   LockdownError that names its right;
 - how many entries were reached: at least one call got beyond the look at its arguments, so that it
@@ -27,7 +28,7 @@ import time
 import types
 
 from test import support
-from test.test_lockdown import ledger, witness
+from test.test_lockdown import ledger, ring
 from test.test_lockdown.ledger import makers, walker
 from test.test_lockdown.ledger.pool import Arguments
 
@@ -47,6 +48,8 @@ NOT_CALLED = {
 TICK, SILENCE = 0.1, 15
 HANDFUL = 40
 INSTANCES = 3
+# Where python-mutant's witness writes, in the fuzzer's own folder.
+RECORD = "traps"
 
 
 # Errors of the caller, who looks at the number of arguments before it calls, and of an attribute
@@ -128,9 +131,8 @@ class Child:
                 name = f"{key[0]}.{cls.__qualname__}"
                 self.instances[cls] = [makers.make(name, cls) for number in range(INSTANCES)]
         self.clock = Clock()
-        witnessed = witness.available() and witness.lock()
-        lockdownlib.lockdown(keep=())
-        self.tell(witness=witnessed)
+        lockdownlib.lockdown(keep=(), kernel="try")
+        self.tell(level=lockdownlib.status().kernel)
 
     def run(self):
         """Never comes back: when locked, a process may not even end at once."""
@@ -252,8 +254,10 @@ class Fuzzer:
         begun, done, ended = None, 0, False
         for line in self.lines(read):
             facts = json.loads(line)
-            if "witness" in facts:
-                self.counts["witnessed"] += facts["witness"]
+            if "level" in facts:
+                # The record is there from the lock on, if there is a witness.
+                witnessed = bool(facts["level"]) and os.path.exists(RECORD)
+                self.counts["witnessed"] += witnessed
             elif "begin" in facts:
                 begun = facts["begin"]
             elif "end" in facts or "broken" in facts:
@@ -264,11 +268,13 @@ class Fuzzer:
             else:
                 done += 1
                 self.note(facts)
+                self.note_traps(begun)
         silent = not ended and not self.closed
         if ended or silent:
             os.kill(pid, signal.SIGKILL)
         os.close(read)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        self.note_traps(begun)
         if ended and done == len(chosen):
             return []
         if silent:
@@ -277,6 +283,14 @@ class Fuzzer:
             how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
             self.problems.append(f"{begun}: the process ended by {how}")
         return chosen[done + 1:] if begun is not None else chosen[1:]
+
+    def note_traps(self, name):
+        """Charge to an entry what the witness has recorded since it was asked last."""
+        traps = ring.traps(RECORD)
+        for trap in traps:
+            self.problems.append(f"{name}: the kernel saw {' '.join(trap.split())}")
+        if traps:
+            os.truncate(RECORD, 0)
 
     def lines(self, read):
         """The lines that a child tells, until it is silent for too long or closes its end."""
@@ -331,6 +345,7 @@ def main():
                           or ".".join(key).startswith(tuple(args.entries))}
     with tempfile.TemporaryDirectory(prefix="lockdown-") as folder:
         os.chdir(folder)
+        os.environ["LOCKDOWN_WITNESS"] = os.path.join(folder, RECORD)
         done = 0
         while done < args.rounds if args.rounds else time.monotonic() < deadline:
             fuzzer.seed = args.seed + done

@@ -1,0 +1,409 @@
+"""The kernel ring: its levels, what it stops that no guard has seen, and what it leaves alone."""
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+import unittest
+from test import support
+from test.test_lockdown import fresh, mutation, ring
+
+PR_STATUS = """
+    |def kernel_state():
+    |    with open("/proc/thread-self/status") as file:
+    |        words = dict(line.split(":", 1) for line in file)
+    |    return [words[name].strip() for name in ("NoNewPrivs", "Seccomp", "Seccomp_filters")]
+"""
+
+
+class LevelTest(unittest.TestCase):
+    """The level is what was reached, and "require" fails before anything changed."""
+
+    def attempt(self, before="", keep="()", kernel="try", options=("-I",)):
+        return fresh.scenario(ring.OUTER + PR_STATUS + f"""
+            |{before}
+            |state = kernel_state()
+            |try:
+            |    lockdownlib.lockdown(keep={keep}, kernel={kernel!r})
+            |    report(outcome=["done"])
+            |except lockdownlib.LockdownError as error:
+            |    report(outcome=[type(error).__name__, str(error)])
+            |status = lockdownlib.status()
+            |report(locked=status.locked, level=status.kernel)
+            |if not status.locked:
+            |    report(same=state == kernel_state())
+            """, options=options).facts
+
+    def check_lower(self, level, words, before, **kwargs):
+        """The level is lower with "try", and "require" names the reason and changes nothing."""
+        facts = self.attempt(before, **kwargs)
+        self.assertEqual((facts["outcome"][0], facts["level"]), ("done", level))
+        facts = self.attempt(before, kernel="require", **kwargs)
+        self.assertEqual(facts["outcome"][0], "LockdownError")
+        self.assertRegex(facts["outcome"][1], words)
+        self.assertEqual((facts["locked"], facts["level"], facts["same"]), (False, 0, True))
+
+    @unittest.skipIf(ring.LINUX, "Linux has a ring")
+    def test_none_elsewhere(self):
+        for kernel, outcome in ("try", "done"), ("require", "refused"):
+            facts = fresh.scenario(f"""
+                |report(outcome=attempt(lockdownlib.lockdown, kernel={kernel!r}))
+                |report(locked=lockdownlib.status().locked, level=lockdownlib.status().kernel)
+                """).facts
+            self.assertEqual(facts["outcome"][0], outcome)
+            self.assertEqual((facts["locked"], facts["level"]), (kernel == "try", 0))
+
+    @ring.needs(ring.CALLS)
+    def test_command_line_tries(self):
+        for options in (["-X", "lockdown"], ["-X", "lockdown=fd,net"]):
+            outcome = fresh.run(*options, "-c", "import lockdownlib; "
+                                "print(lockdownlib.status().kernel)")
+            self.assertEqual(int(outcome.out), ring.level())
+        outcome = fresh.run("-c", "import lockdownlib; print(lockdownlib.status().kernel)",
+                            env=fresh.environment(PYTHONLOCKDOWN="1"))
+        self.assertEqual(int(outcome.out), ring.level())
+
+    @ring.needs(ring.CALLS)
+    def test_seen_from_outside(self):
+        with subprocess.Popen([sys.executable, "-X", "lockdown", "-c", "print(input())"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env=fresh.environment()) as process:
+            process.stdin.write(b"hello\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            with open(f"/proc/{process.pid}/status") as file:
+                words = dict(line.split(":", 1) for line in file) if process.poll() is None else {}
+            process.stdin.close()
+        if words:
+            self.assertEqual(words["Seccomp"].strip(), "2")
+            self.assertEqual(words["NoNewPrivs"].strip(), "1")
+
+    @ring.needs(ring.FILES)
+    def test_require(self):
+        facts = self.attempt(kernel="require")
+        self.assertEqual((facts["outcome"][0], facts["level"]), ("done", ring.level()))
+
+    @ring.needs(ring.CALLS)
+    def test_no_seccomp(self):
+        for error in errno.ENOSYS, errno.EPERM:
+            self.check_lower(ring.NONE, "seccomp", f"outer([({ring.SECCOMP}, {error})])")
+
+    @ring.needs(ring.FILES)
+    def test_no_landlock(self):
+        for error in errno.ENOSYS, errno.EPERM:
+            rows = [(number, error) for number in ring.LANDLOCK]
+            self.check_lower(ring.CALLS, "Landlock", f"outer({rows})")
+        # The ruleset can be made, but not put up.
+        rows = [(ring.LANDLOCK[2], errno.EPERM)]
+        self.check_lower(ring.CALLS, "Landlock", f"outer({rows})")
+
+    @ring.needs(ring.FILES)
+    def test_without_unshare_threads_are_counted_otherwise(self):
+        facts = self.attempt(f"outer([({ring.UNSHARE}, 1)])", kernel="require")
+        self.assertEqual((facts["outcome"][0], facts["level"]), ("done", ring.level()))
+
+    @ring.needs(ring.FILES)
+    def test_more_threads(self):
+        before = "import threading, time; " \
+                 "threading.Thread(target=time.sleep, args=(1,), daemon=True).start()"
+        facts = self.attempt(before)
+        if facts["level"] != ring.CALLS:
+            self.skipTest("this kernel's Landlock holds all threads")
+        self.check_lower(ring.CALLS, "thread", before)
+
+    @ring.needs(ring.CALLS)
+    def test_thread_with_a_filter_of_its_own(self):
+        before = "import threading, time; threading.Thread(target=lambda: (outer([(999, 1)]), " \
+                 "time.sleep(2)), daemon=True).start(); time.sleep(0.5)"
+        facts = self.attempt(before)
+        self.assertEqual((facts["outcome"][0], facts["level"]), ("done", ring.NONE))
+
+    @ring.needs(ring.CALLS)
+    def test_kept_proc(self):
+        self.check_lower(ring.PARTIAL, "proc", "pass", keep="('proc', 'fd')")
+
+    @ring.needs(ring.CALLS)
+    def test_perf_trampoline(self):
+        if not fresh.scenario("|report(perf=attempt(sys.activate_stack_trampoline, 'perf'))",
+                              ).facts["perf"][0] == "done":
+            self.skipTest("there is no perf trampoline here")
+        self.check_lower(ring.PARTIAL, "perf trampoline",
+                         "sys.activate_stack_trampoline('perf')")
+
+    @ring.needs(ring.CALLS)
+    def test_other_interpreter(self):
+        facts = fresh.scenario("""
+            |import _interpreters
+            |source = '''if True:
+            |    import lockdownlib
+            |    try:
+            |        lockdownlib.lockdown(kernel="require")
+            |    except lockdownlib.LockdownError as error:
+            |        told = str(error)
+            |    assert "main interpreter" in told and not lockdownlib.status().locked, told
+            |    lockdownlib.lockdown(kernel="try")
+            |    assert lockdownlib.status().kernel == 0
+            |    '''
+            |interpreter = _interpreters.create()
+            |report(failed=repr(_interpreters.exec(interpreter, source)))
+            """).facts
+        self.assertEqual(facts["failed"], "None")
+
+
+class LaterTest(fresh.FolderTest):
+    """A later lock, and what a right that is kept leaves open."""
+
+    @ring.needs(ring.CALLS)
+    def test_later_lock_takes_more(self):
+        # ctypes keeps working with "code": its open() asks no guard.
+        path = self.write("file", "text")
+        facts = fresh.scenario("""
+            |import ctypes, os
+            |library = ctypes.CDLL(None, use_errno=True)
+            |path = os.fsencode(sys.argv[1])
+            |def opens():
+            |    number = library.open(path, 0)
+            |    return number if number < 0 else library.close(number)
+            |lockdownlib.lockdown(keep=("code", "fs.read"), kernel="try")
+            |report(first=opens(), level=lockdownlib.status().kernel)
+            |lockdownlib.lockdown(keep=("code",), kernel="off")
+            |report(second=opens(), error=ctypes.get_errno(), after=lockdownlib.status().kernel)
+            |lockdownlib.lockdown(keep=(), kernel="require" if lockdownlib.status().kernel > 2
+            |                     else "try")
+            |report(keep=list(lockdownlib.status().keep))
+            """, path).facts
+        self.assertEqual(facts["first"], 0)
+        self.assertEqual((facts["second"], facts["error"]), (-1, errno.EPERM))
+        self.assertEqual(facts["after"], facts["level"])
+        self.assertEqual(facts["keep"], [])
+
+    @ring.needs(ring.PARTIAL)
+    def test_programs_of_a_process_that_keeps_proc(self):
+        outcome = fresh.run("-X", "lockdown=proc,ipc,fd,fs.read", "-c", fresh.text("""
+            |import subprocess
+            |process = subprocess.run(["sh", "-c", "cat /proc/self/status; : > /dev/null; ls /"],
+            |                         stdout=subprocess.PIPE)
+            |print(process.stdout.decode())
+            """))
+        self.assertIn("Seccomp:\t2", outcome.out)
+        self.assertIn("\nusr\n", outcome.out)
+
+
+# Each is tried by raw calls in a forked process, and judged by its parent: a name, the call as an
+# expression, and what its parent looks for. S are numbers by name, path a new file's, port a
+# listener's.
+CALLS = {
+    "x86_64": {
+        "open": 2, "fork": 57, "vfork": 58, "clone": 56, "clone3": 435, "execve": 59,
+        "socket": 41, "connect": 42, "kill": 62, "tgkill": 234, "ptrace": 101, "mmap": 9,
+        "mprotect": 10, "mkdirat": 258, "openat": 257, "unlinkat": 263, "renameat2": 316,
+        "memfd_create": 319, "io_uring_setup": 425, "execveat": 322, "unshare": 272,
+        "process_vm_readv": 310, "prctl": 157, "ioctl": 16, "seccomp": 317, "getppid": 110,
+        "uname": 63, "socketpair": 53, "symlinkat": 266, "newfstatat": 262, "getcwd": 79,
+        "linkat": 265, "keyctl": 250, "bpf": 321, "openat2": 437, "sysinfo": 99, "setsid": 112,
+        "landlock": 444, "madvise": 28, "fchmod": 91,
+    },
+    "aarch64": {
+        "clone": 220, "clone3": 435, "execve": 221, "socket": 198, "connect": 203, "kill": 129,
+        "tgkill": 131, "ptrace": 117, "mmap": 222, "mprotect": 226, "mkdirat": 34, "openat": 56,
+        "unlinkat": 35, "renameat2": 276, "memfd_create": 279, "io_uring_setup": 425,
+        "execveat": 281, "unshare": 97, "process_vm_readv": 270, "prctl": 167, "ioctl": 29,
+        "seccomp": 277, "getppid": 173, "uname": 160, "socketpair": 199, "symlinkat": 36,
+        "newfstatat": 79, "getcwd": 17, "linkat": 37, "keyctl": 219, "bpf": 280, "openat2": 437,
+        "sysinfo": 179, "setsid": 157, "landlock": 444, "madvise": 233, "fchmod": 52,
+    },
+}
+
+# (name, source of the call, with r for its result and error, number of the call that it needs)
+TRIED = [
+    ("openat, a new file", "r = call(S['openat'], -100, new, 0o102, 0o600)", "openat"),
+    ("open, a new file", "r = call(S['open'], new, 0o102, 0o600)", "open"),
+    ("openat2, a new file", "r = call(S['openat2'], -100, new, bytearray((0o102).to_bytes(8, "
+     "'little') + (0o600).to_bytes(8, 'little') + bytes(8)), 24)", "openat2"),
+    ("mkdirat", "r = call(S['mkdirat'], -100, new, 0o700)", "mkdirat"),
+    ("symlinkat", "r = call(S['symlinkat'], old, -100, new)", "symlinkat"),
+    ("linkat", "r = call(S['linkat'], -100, old, -100, new, 0)", "linkat"),
+    ("renameat2", "r = call(S['renameat2'], -100, old, -100, new, 0)", "renameat2"),
+    ("unlinkat", "r = call(S['unlinkat'], -100, old, 0)", "unlinkat"),
+    ("fchmod", "r = call(S['fchmod'], held, 0o777)", "fchmod"),
+    ("openat, to read", "r = call(S['openat'], -100, old, 0)", "openat"),
+    ("newfstatat of a path", "r = call(S['newfstatat'], -100, old, bytearray(256), 0)",
+     "newfstatat"),
+    ("32-bit mkdir", "r = (call32(39, low_path(), 0o700, 0), 0)", "open"),
+    ("x32 openat", "r = call(0x40000000 + S['openat'], -100, new, 0o102, 0o600)", "open"),
+    ("fork", "r = call(S['fork'])\nif r[0] == 0: os.mkdir(sys.argv[2])", "fork"),
+    ("clone", "r = call(S['clone'], 17, 0, 0, 0, 0)\nif r[0] == 0: os.mkdir(sys.argv[2])",
+     "clone"),
+    ("clone3", "r = call(S['clone3'], bytearray(32) + (17).to_bytes(8, 'little') + bytes(24), "
+     "64)\nif r[0] == 0: os.mkdir(sys.argv[2])", "clone3"),
+    ("clone into a namespace", "r = call(S['clone'], 0x3d0f00 | 0x20000, 0, 0, 0, 0)", "clone"),
+    ("execve", "r = call(S['execve'], b'/bin/mkdir\\0', argv(), bytearray(8))", "execve"),
+    ("execveat", "r = call(S['execveat'], -100, b'/bin/mkdir\\0', argv(), bytearray(8), 0)",
+     "execveat"),
+    ("unshare", "r = call(S['unshare'], 0x20000)", "unshare"),
+    ("unshare of threads", "r = call(S['unshare'], 0x10000)", "unshare"),
+    ("socket", "r = call(S['socket'], 2, 1, 0)", "socket"),
+    ("unix socket", "r = call(S['socket'], 1, 2, 0)", "socket"),
+    ("connect", "r = call(S['connect'], free.fileno(), bytearray(b'\\2\\0' + port.to_bytes(2, "
+     "'big') + b'\\x7f\\0\\0\\1' + bytes(8)), 16)", "connect"),
+    ("datagram pair", "r = call(S['socketpair'], 1, 2, 0, bytearray(8))", "socketpair"),
+    ("signal to the parent", "r = call(S['kill'], parent, 10)", "kill"),
+    ("signal to all", "r = call(S['kill'], -1, 0)", "kill"),
+    ("tgkill of the parent", "r = call(S['tgkill'], parent, parent, 10)", "tgkill"),
+    ("ptrace", "r = call(S['ptrace'], 0x4206, parent, 0, 0)", "ptrace"),
+    ("process_vm_readv", "r = call(S['process_vm_readv'], parent, 0, 0, 0, 0, 0)",
+     "process_vm_readv"),
+    ("executable memory", "r = call(S['mmap'], 0, 4096, 7, 0x22, -1, 0)", "mmap"),
+    ("memory of a file", "r = call(S['mmap'], 0, 4096, 1, 2, held, 0)", "mmap"),
+    ("memory made executable", "page = call(S['mmap'], 0, 4096, 3, 0x22, -1, 0)[0]\n"
+     "r = call(S['mprotect'], page, 4096, 5)", "mprotect"),
+    ("pages taken from the machine", "page = call(S['mmap'], 0, 4096, 3, 0x22, -1, 0)[0]\n"
+     "r = call(S['madvise'], page, 4096, 21)", "madvise"),
+    ("memfd_create", "r = call(S['memfd_create'], b'x\\0', 0)", "memfd_create"),
+    ("io_uring", "r = call(S['io_uring_setup'], 4, bytearray(120))", "io_uring_setup"),
+    ("keyctl", "r = call(S['keyctl'], 0, -3, 0)", "keyctl"),
+    ("bpf", "r = call(S['bpf'], 0, bytearray(64), 64)", "bpf"),
+    ("privileges asked", "r = call(S['prctl'], 21)", "prctl"),
+    ("terminal input", "r = call(S['ioctl'], 0, 0x5412, b'x')", "ioctl"),
+    ("another filter", "r = call(S['seccomp'], 1, 0, bytearray(16))", "seccomp"),
+    ("a Landlock ruleset", "r = call(S['landlock'], 0, 0, 1)", "landlock"),
+    ("who the parent is", "r = call(S['getppid'])", "getppid"),
+    ("the host's name", "r = call(S['uname'], bytearray(400))", "uname"),
+    ("the current folder", "r = call(S['getcwd'], bytearray(4096), 4096)", "getcwd"),
+    ("the machine's memory", "r = call(S['sysinfo'], bytearray(256))", "sysinfo"),
+    ("a session", "r = call(S['setsid'])", "setsid"),
+    ("a call from the future", "r = call(4000)", "openat"),
+]
+
+RAW = """
+    |import os, signal, socket, struct, threading, time
+    |sys.path.insert(0, sys.argv[1])
+    |from rawcalls import call, call32
+    |new, old = (os.fsencode(path) + b"\\0" for path in sys.argv[2:4])
+    |port, parent = int(sys.argv[4]), os.getppid()
+    |S = json.loads(sys.argv[5])
+    |free = socket.socket()
+    |held = os.open(sys.argv[3], os.O_RDWR)
+    |words = bytearray()
+    |def argv():
+    |    import ctypes
+    |    global texts
+    |    texts = [ctypes.create_string_buffer(b"mkdir"), ctypes.create_string_buffer(new)]
+    |    return bytearray(struct.pack("=3Q", *map(ctypes.addressof, texts), 0))
+    |arguments = argv()
+    |def argv():
+    |    return arguments
+    |# A path below 4 GiB, for the calls of 32-bit programs.
+    |import mmap, ctypes
+    |low = None
+    |if "open" in S:
+    |    place = call(S["mmap"], 0, 4096, 3, 0x62, -1, 0)[0]
+    |    ctypes.memmove(place, new, len(new))
+    |    low = place
+    |def low_path():
+    |    return low
+"""
+
+
+@unittest.skipUnless(ring.LINUX, "the ring of another system")
+class RawTest(fresh.FolderTest):
+    """What a process can do that no longer goes through the interpreter."""
+
+    def setUp(self):
+        super().setUp()
+        ring.raw_calls(self.folder)
+        self.numbers = CALLS[os.uname().machine]
+
+    def try_one(self, name, source, lock):
+        """Run one call; gives (what was reported, what was seen from outside)."""
+        import json
+        folder = os.path.join(self.folder, name.replace(" ", "_").replace("/", "_"))
+        os.mkdir(folder)
+        new, old = os.path.join(folder, "new"), os.path.join(folder, "old")
+        with open(old, "w") as file:
+            file.write("canary")
+        os.chmod(old, 0o600)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            body = "".join(f"    |{line}\n" for line in source.splitlines())
+            outcome = fresh.scenario(
+                RAW + f"    |{lock}\n    |report(ready=True)\n" + body
+                + "    |report(result=r)\n    |call(94 if 'open' not in S else 231, 0)\n",
+                self.folder, new, old, str(listener.getsockname()[1]),
+                json.dumps(self.numbers), expect=None)
+            self.assertIn("ready", outcome.facts, outcome.err)
+            try:
+                listener.accept()[0].close()
+                reached = True
+            except BlockingIOError:
+                reached = False
+        seen = {word for word, found in (
+            ("made", os.path.lexists(new)), ("gone", not os.path.lexists(old)), ("reached", reached),
+            ("mode", os.path.lexists(old) and os.stat(old).st_mode & 0o777 != 0o600)) if found}
+        return outcome, seen
+
+    def check_all(self, lock, before=""):
+        counts = fresh.Counts()
+        for name, source, number in TRIED:
+            if number not in self.numbers or name == "32-bit mkdir" and "open" not in self.numbers:
+                continue
+            with self.subTest(name):
+                outcome, seen = self.try_one(name, source, lock)
+                self.assertEqual(seen, set())
+                if outcome.returncode == -31:           # SIGSYS
+                    counts.add("ended the process")
+                else:
+                    result, error = outcome.facts["result"]
+                    self.assertEqual(result, -1)
+                    self.assertIn(error, (errno.EPERM, errno.ENOSYS))
+                    counts.add(errno.errorcode[error])
+        counts.show("raw system calls refused by the kernel alone")
+
+    @ring.needs(ring.CALLS)
+    def test_nothing_kept(self):
+        self.check_all("lockdownlib.lockdown(keep=(), kernel='try')")
+
+    @ring.needs(ring.CALLS)
+    def test_in_a_thread_that_was_there_before(self):
+        lock = "lockdownlib.lockdown(keep=(), kernel='try')"
+        for name, source, number in TRIED:
+            if name not in ("openat, a new file", "socket", "execve"):
+                continue
+            with self.subTest(name):
+                body = "go = threading.Event()\ndef run():\n    global r\n    go.wait()\n"
+                body += "".join(f"    {line}\n" for line in source.splitlines())
+                outcome, seen = self.try_one(
+                    name, "go.set(); thread.join()",
+                    "\n    |".join((body + "thread = threading.Thread(target=run); thread.start()\n"
+                                    + lock).splitlines()))
+                self.assertEqual(seen, set())
+                if outcome.returncode != -31:
+                    self.assertEqual(outcome.facts["result"], [-1, errno.EPERM])
+
+    def test_control(self):
+        """Unlocked, the same calls have their effect or are answered."""
+        expected = {
+            "openat, a new file": "made", "open, a new file": "made", "mkdirat": "made",
+            "openat2, a new file": "made", "symlinkat": "made", "linkat": "made",
+            "renameat2": "gone", "unlinkat": "gone", "fchmod": "mode", "fork": "made",
+            "clone": "made", "clone3": "made", "execve": "made", "execveat": "made",
+            "connect": "reached",
+        }
+        answered = {"openat, to read", "socket", "unix socket", "executable memory",
+                    "memory made executable", "memfd_create", "who the parent is",
+                    "the host's name", "the current folder", "datagram pair",
+                    "newfstatat of a path", "memory of a file", "the machine's memory"}
+        for name, source, number in TRIED:
+            if number not in self.numbers or name not in expected and name not in answered:
+                continue
+            with self.subTest(name):
+                outcome, seen = self.try_one(name, source, "pass")
+                if name in expected:
+                    self.assertIn(expected[name], seen, outcome)
+                else:
+                    self.assertEqual(outcome.facts["result"][1], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
