@@ -16,6 +16,7 @@
 #ifdef LOCKDOWN_RING_LINUX
 
 #include <dirent.h>               // opendir()
+#include <dlfcn.h>                // dlopen()
 #include <errno.h>
 #include <fcntl.h>                // O_PATH
 #include <malloc.h>               // mallopt()
@@ -169,12 +170,6 @@ threads_agree(void)
     }
     closedir(folder);
     return agree;
-}
-
-static void *
-end_thread(void *Py_UNUSED(arg))
-{
-    pthread_exit(NULL);
 }
 
 /* Run a function in a thread of its own and wait for its end; returns an errno.
@@ -397,6 +392,28 @@ prepare_files(struct _PyLockdown_ring *ring)
 
 /* ---- what the C library does late ------------------------------------------------ */
 
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* glibc makes fstat() of a call that takes a path as well, which the filter has
+   to refuse as it cannot see whether there is one.  These stand before the C
+   library's, for this program and for the libraries that it loads (SQLite asks
+   for the size of an open database).  The names are given as the linker knows
+   them: headers may map the one to the other. */
+extern int _PyLockdown_fstat(int fd, void *status) __asm__("fstat");
+extern int _PyLockdown_fstat64(int fd, void *status) __asm__("fstat64");
+
+Py_EXPORTED_SYMBOL int
+_PyLockdown_fstat(int fd, void *status)
+{
+    return (int)syscall(SYS_fstat, fd, status);
+}
+
+Py_EXPORTED_SYMBOL int
+_PyLockdown_fstat64(int fd, void *status)
+{
+    return (int)syscall(SYS_fstat, fd, status);
+}
+#endif
+
 /* A stream's buffer is made when it is first used, with a look at its file. */
 static void
 make_buffer(FILE *stream)
@@ -410,14 +427,14 @@ make_buffer(FILE *stream)
 }
 
 /* These are looked up in files at first use, and the answer is kept. */
-static int
+static void
 warm_up(void)
 {
-    // The library that takes a thread's stack down.
-    int error = run_in_thread(end_thread, NULL);
+    // The library that takes a thread's stack down in pthread_exit().  Where the
+    // C library has no use for it, it need not be there.
+    (void)dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
     // The texts of errors, in the user's language.
     (void)strerror(EPERM);
-    return error;
 }
 
 #define ZONE_FILE ":/etc/localtime"
@@ -503,11 +520,11 @@ prepare(struct _PyLockdown_ring *ring, int processors)
         return -1;
     }
     int standing = _PyRuntime.lockdown.kernel > 0;
-    int error = standing ? 0 : warm_up();
-    struct trial trial = {.ring = ring};
-    if (error == 0) {
-        error = run_in_thread(try_ring, &trial);
+    if (!standing) {
+        warm_up();
     }
+    struct trial trial = {.ring = ring};
+    int error = run_in_thread(try_ring, &trial);
     if (error != 0) {
         return cannot(ring, LOCKDOWN_LEVEL_NONE, "no thread can be started to try "
                       "the kernel", error);

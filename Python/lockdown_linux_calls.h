@@ -207,6 +207,8 @@
     CALL(rt_sigprocmask, 14, 135) \
     CALL(rt_sigreturn, 15, 139) \
     CALL(rt_sigsuspend, 130, 133) \
+    CALL(sched_get_priority_max, 146, 125) \
+    CALL(sched_get_priority_min, 147, 126) \
     CALL(sched_getaffinity, 204, 123) \
     CALL(sched_getparam, 143, 121) \
     CALL(sched_getscheduler, 145, 120) \

@@ -81,6 +81,7 @@ static const rule held_descriptors[] = {
     // asyncio parks a number that was closed on a socket of its own.
     ANY(dup3),
     // How locks are taken and freed in an open database; reading flags.
+    ANY(flock),
     {CALL_fcntl, {IN_SET(1, 0, BIT(1) | BIT(3) | BIT(5) | BIT(6) | BIT(7))}},
     {CALL_fcntl, {IN_SET(1, 36, BIT(0) | BIT(1) | BIT(2))}},     // F_OFD_*
     ANY(fdatasync),
@@ -152,13 +153,14 @@ static const rule held_sockets[] = {
                        IS(2, 0)}},
 };
 
-/* Memory of the process's own that holds data, never code. */
+/* Memory of the process's own, and that of files that it holds: data, never
+   code. */
 static const rule memory[] = {
     ANY(brk),
     // MADV_NORMAL to DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP:
     // what allocators say.  Others take pages from the whole machine.
     {CALL_madvise, {IN_SET(2, 0, 0x0003C11F)}},
-    {CALL_mmap, {WITHOUT(2, PROT_EXEC), MASKED(3, MAP_ANONYMOUS, MAP_ANONYMOUS)}},
+    {CALL_mmap, {WITHOUT(2, PROT_EXEC)}},
     {CALL_mprotect, {WITHOUT(2, PROT_EXEC)}},
     ANY(mremap),
     ANY(msync),
@@ -180,6 +182,8 @@ static const rule threads[] = {
     ANY(gettid),
     ANY(restart_syscall),
     ANY(rseq),
+    ANY(sched_get_priority_max),        // constants
+    ANY(sched_get_priority_min),
     // On how many processors may we run: os.process_cpu_count() asks.
     {CALL_sched_getaffinity, {IS(0, 0)}},
     ANY(sched_yield),
@@ -330,7 +334,6 @@ static const rule raw_descriptors[] = {
     {CALL_fcntl, {IS(1, F_SETFD)}},
     // O_ASYNC would have signals sent.
     {CALL_fcntl, {IS(1, F_SETFL), WITHOUT(2, O_ASYNC)}},
-    {CALL_mmap, {WITHOUT(2, PROT_EXEC)}},
     ANY(sendfile),
     ANY(splice),
     ANY(timerfd_gettime),
@@ -349,7 +352,6 @@ static const rule raw_descriptors_read[] = {
 static const rule raw_descriptors_written[] = {
     ANY(fadvise64),
     ANY(fallocate),
-    ANY(flock),
 };
 
 static const rule network[] = {

@@ -1,0 +1,52 @@
+"""What lockdown() itself costs, in a process with 100 modules: without and with the kernel ring.
+
+Usage: python Tools/bench/lockdown.py [--runs=N]
+
+Each run is a fresh process. The medians are printed in milliseconds, with that of a second series
+without the ring beside them (A against A).
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+
+PROGRAM = """
+import sys, time
+for name in sorted(sys.stdlib_module_names):
+    if len(sys.modules) >= 100:
+        break
+    if not name.startswith("_") and name not in ("antigravity", "this", "idlelib", "tkinter"):
+        try:
+            __import__(name)
+        except ImportError:
+            pass
+import lockdownlib
+begin = time.perf_counter()
+lockdownlib.lockdown(keep=(), kernel=sys.argv[1])
+print((time.perf_counter() - begin) * 1e3, len(sys.modules), lockdownlib.status().kernel)
+"""
+
+
+def series(kernel, runs):
+    """(times in ms, modules, level) of some runs."""
+    times = []
+    for _ in range(runs):
+        out = subprocess.run([sys.executable, "-c", PROGRAM, kernel], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout.split()
+        times.append(float(out[0]))
+    return times, out[1], out[2]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="What lockdown() itself costs.")
+    parser.add_argument("--runs", type=int, default=50, help="processes of each kind (50)")
+    runs = parser.parse_args().runs
+    for title, kernel in ("without the ring", "off"), ("again", "off"), ("with the ring", "try"):
+        times, modules, level = series(kernel, runs)
+        print(f"{title:17} median {statistics.median(times):6.3f} ms, least {min(times):6.3f},"
+              f" most {max(times):6.3f}; {runs} runs, {modules} modules, level {level}")
+
+
+if __name__ == "__main__":
+    main()
