@@ -235,7 +235,7 @@ def _mode(flags):
 class Files:
     """Serve the file operations of one cell.
 
-    *policies* is what Cell takes as open=; *limits* has the attributes storage and handles.
+    *policies* is what Cell takes as open=; *limits* has the attributes storage, handles and value.
     *exceeded* is called with the name of a limit that bites and returns the exception to raise.
     """
 
@@ -252,6 +252,8 @@ class Files:
         if not mounts and self._function is not None:
             self._above[()] = set()
         self._storage = getattr(limits, "storage", None)
+        # One value has to hold what a call reads or writes, and a little besides.
+        self._block = max(1, min(_BLOCK, (getattr(limits, "value", None) or _MAX_OFFSET) - 1024))
         self._most_handles = getattr(limits, "handles", None)
         self._exceeded = exceeded or _default_exceeded
         self._spent = 0
@@ -376,7 +378,7 @@ class Files:
         number = self._next
         self._next += 1
         self._handles[number] = handle
-        return number, handle.size(), handle.sequential, handle.encoding
+        return number, handle.size(), handle.sequential, handle.encoding, self._block
 
     @staticmethod
     def _refuse_write(tree, path, flags):
@@ -403,7 +405,7 @@ class Files:
     def _read(self, number, offset, count):
         if not 0 <= offset <= _MAX_OFFSET or count < 0:
             raise error(errno.EINVAL)
-        return self._handle(number).read(offset, min(count, _BLOCK))
+        return self._handle(number).read(offset, min(count, self._block))
 
     def _write(self, number, offset, data):
         if not 0 <= offset <= _MAX_OFFSET - len(data):

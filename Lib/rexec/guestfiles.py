@@ -88,11 +88,12 @@ class GuestFiles:
 
     def _open(self, path, flags, shown):
         try:
-            number, size, sequential, encoding = self._ask("open", path, flags)
+            number, size, sequential, encoding, block = self._ask("open", path, flags)
         except OSError as failed:
             _fail(failed, shown)
         fd = _FIRST_FD + number
-        self.table[fd] = OpenFile(self._ask, number, flags, size, sequential, encoding)
+        self.table[fd] = OpenFile(self._ask, number, flags, size, sequential, encoding,
+                                  block)
         return fd
 
     def drop(self, fd, dying=False):

@@ -10,7 +10,6 @@ import warnings
 # As in folder.py; the cell's half imports nothing of the supervisor's.
 READ, WRITE, APPEND, CREATE, EXCLUSIVE, TRUNCATE = 1, 2, 4, 8, 16, 32
 
-_BLOCK = 1 << 20            # what one answer holds at most
 _MAX_OFFSET = (1 << 63) - 1
 
 
@@ -53,15 +52,16 @@ class Asker:
 class OpenFile:
     """An open file, as the kernel would have it: a position and what may be done."""
 
-    def __init__(self, ask, number, flags, size, sequential, encoding):
+    def __init__(self, ask, number, flags, size, sequential, encoding, block):
         self.ask, self.number, self.flags = ask, number, flags
         self.size_then, self.sequential, self.encoding = size, sequential, encoding
+        self.block = block          # bytes that one question or answer holds at most
         self.position = 0
 
     def read(self, count):
         if not self.flags & READ:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        data = self.ask("read", self.number, self.position, min(count, _BLOCK)) if count else b""
+        data = self.ask("read", self.number, self.position, min(count, self.block)) if count else b""
         self.position += len(data)
         return data
 
@@ -69,7 +69,7 @@ class OpenFile:
         if not self.flags & WRITE:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         with memoryview(data) as view, view.cast("B") as octets:
-            data = bytes(octets[:_BLOCK])
+            data = bytes(octets[:self.block])
         if data:
             before = self.position
             self.position = self.ask("write", self.number, before, data)
@@ -175,10 +175,10 @@ class CellFile(io.RawIOBase):
             self._refuse("reading")
         parts = []
         while True:
-            data = self._open.read(_BLOCK)
+            data = self._open.read(self._open.block)
             parts.append(data)
             # A regular file gives less than asked for at its end only.
-            if not data or len(data) < _BLOCK and not self._open.sequential:
+            if not data or len(data) < self._open.block and not self._open.sequential:
                 return b"".join(parts)
 
     def write(self, data):

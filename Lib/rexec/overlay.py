@@ -228,12 +228,13 @@ class Tree:
     def _load(self, node, spend):
         if node.data is not None:
             return
-        spend(node.found.st_size)
         data = bytearray()
         fd = self._beneath.file(node.lower, os.O_RDONLY)
         try:
-            while len(data) < node.found.st_size:       # no more than was counted
-                block = os.pread(fd, min(_BLOCK, node.found.st_size - len(data)), len(data))
+            size = os.fstat(fd).st_size
+            spend(size)
+            while len(data) < size:         # no more than was counted
+                block = os.pread(fd, min(_BLOCK, size - len(data)), len(data))
                 if not block:
                     break
                 data += block

@@ -88,7 +88,7 @@ class Base(unittest.TestCase):
         return files
 
     def read(self, files, path):
-        number, size, _, _ = files.call("open", path, READ)
+        number, size, *_ = files.call("open", path, READ)
         try:
             return files.call("read", number, 0, 1 << 20)
         finally:
@@ -825,7 +825,7 @@ class CallableTests(Base):
                 (lambda: open(self.folder + "/a", "rb"), b"inside", None),
                 (lambda: open(self.folder + "/t", encoding="latin-1"), b"\xe9\r\n", "latin-1")):
             files = self.files(lambda path, mode: make())
-            number, _, sequential, shown = files.call("open", b"x", READ)
+            number, _, sequential, shown, _ = files.call("open", b"x", READ)
             data = b""
             while True:
                 part = files.call("read", number, len(data), 3)

@@ -617,6 +617,20 @@ len(kept)
             with open(os.path.join(self.inside, str(number))) as file:
                 self.assertEqual(file.read(), str(number))
 
+    def test_a_small_value_is_no_limit_to_a_file(self):
+        data = os.urandom(200_000)
+        limits = rexec.Limits(value=8192)
+        with rexec.Cell(open=ReadWrite(self.inside), python=self.python, limits=limits) as cell:
+            with open(os.path.join(self.inside, "x"), "wb") as file:
+                file.write(data)
+            cell.run("data = open('x', 'rb').read()\nfor n in 0, -1: open(str(n), 'wb', n)."
+                     "write(data)\nwith open('y', 'wb') as f: f.write(data)")
+        with open(os.path.join(self.inside, "y"), "rb") as file:
+            self.assertEqual(file.read(), data)
+        with open(os.path.join(self.inside, "-1"), "rb") as file:
+            self.assertEqual(file.read(), data)
+        self.assertGreater(os.path.getsize(os.path.join(self.inside, "0")), 4000)
+
     def test_limits(self):
         for limit, code in (
                 ("storage", "open('x', 'wb').write(b'x' * 2000)"),
