@@ -197,9 +197,9 @@ class Tree:
         node.parent = None
         if node.lower is not None:
             self._seen.pop(node.lower, None)
-        if folder.lower is None:
-            del folder.entries[name]
-            self._nodes -= 1
+        if not self._on_disk(folder, name):
+            if folder.entries.pop(name, None) is not None:
+                self._nodes -= 1
         else:
             if name not in folder.entries:
                 self._count()
@@ -419,8 +419,8 @@ class Tree:
             return False
         try:
             self._beneath.stat(folder.lower + b"/" + name if folder.lower else name, follow=False)
-        except OSError:
-            return False
+        except OSError as absent:
+            return absent.errno not in (errno.ENOENT, errno.ENOTDIR)
         return True
 
 

@@ -248,6 +248,9 @@ class InTheCell(unittest.TestCase):
             for save in (copy.copy, copy.deepcopy, pickle.dumps):
                 self.assertRaises((TypeError, copy.Error, pickle.PicklingError), save,
                                   thing)
+        for kind in (type(bastion), type(method)):
+            for name in ("number", "kinds", "bastion", "name", "kind"):
+                self.assertFalse(hasattr(kind, name), name)
         self.assertEqual(Account.ran, [])
         # What the collector finds from there is of this half alone.
         seen = {}
@@ -271,6 +274,12 @@ class InTheCell(unittest.TestCase):
         self.assertEqual(self.references.call("has", (number, "later"), {}), 2)
         self.assertTrue(self.references.is_coroutine((number, "later")))
         self.assertFalse(self.references.is_coroutine((number, "deposit")))
+
+    def test_names_that_are_never_usable_are_not_asked_for(self):
+        bastion = self.worker.send(Bastion(self.account))
+        for name in ("__init__", "__len__", "__", "a b", "", "9"):
+            self.assertRaises(AttributeError, getattr, bastion, name)
+        self.assertEqual(self.worker.asked, [])
 
     def test_numbers_that_were_never_given(self):
         number = self.references.refer(Bastion(self.account))

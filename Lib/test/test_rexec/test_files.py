@@ -740,6 +740,21 @@ class LimitTests(Base):
             self.put(files, b"/data/big", b"12", WRITE | TRUNCATE)
             self.assertEqual(files.spent, 2)
 
+    def test_an_overlay_holds_so_many_changes(self):
+        with unittest.mock.patch("rexec.overlay._MAX_NODES", 10):
+            files = self.files(Overlay(self.folder))
+            for number in range(10):
+                files.call("mkdir", b"/data/%d" % number)
+            with self.refused(errno.ENOSPC):
+                files.call("mkdir", b"/data/more")
+            with self.refused(errno.ENOSPC):
+                self.put(files, b"/data/more", b"x")
+            with self.refused(errno.ENOSPC):
+                files.call("unlink", b"/data/a")
+            files.call("rmdir", b"/data/1")
+            files.call("rmdir", b"/data/2")
+            files.call("mkdir", b"/data/d/1")
+
     def test_handles(self):
         for kind in KINDS:
             files = self.files(kind(self.folder), handles=3)
