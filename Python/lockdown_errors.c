@@ -12,6 +12,37 @@
 
 #define PREFIX "lockdown is enabled"
 
+#ifdef LOCKDOWN_MUTANT
+/* Only in the program that tests of the tests are run with: what is refused is
+   told to the descriptor that $LOCKDOWN_NOTES named at the start, a line each,
+   as the code that was refused may swallow the error. */
+static int notes = -1;
+
+static void
+open_notes(void)
+{
+    const char *number = getenv("LOCKDOWN_NOTES");
+    if (notes < 0 && number != NULL) {
+        notes = atoi(number);
+    }
+}
+
+static void
+note_refusal(const char *right, const char *operation)
+{
+    char line[200];
+    int length = PyOS_snprintf(line, sizeof(line), "%s %s\n", right, operation);
+    if (notes >= 0 && length > 0 && length < (int)sizeof(line)) {
+        int saved = errno;
+        (void)!write(notes, line, (size_t)length);
+        errno = saved;
+    }
+}
+#else
+#  define open_notes() ((void)0)
+#  define note_refusal(right, operation) ((void)0)
+#endif
+
 /* The message is the last argument that is a string: OSError has the errno
    before it. */
 static PyObject *
@@ -108,6 +139,7 @@ PyStatus
 _PyLockdown_InitErrors(PyInterpreterState *interp)
 {
     struct _lockdown_interp_state *state = &interp->lockdown;
+    open_notes();
     state->error = make_type(
         "lockdownlib.LockdownError", "Something that lockdown does not allow.",
         PyExc_RuntimeError, PyExc_RuntimeError);
@@ -169,6 +201,7 @@ set_text_attribute(PyObject *error, const char *name, const char *value)
 static void
 raise_error(PyObject *error, const char *right, const char *operation)
 {
+    note_refusal(right, operation);
     if (error == NULL) {
         return;
     }

@@ -18,7 +18,7 @@ import unittest
 from test import support
 from test.test_lockdown import fresh, probes, test_guards, test_refused
 
-MUTANT = os.path.join(os.path.dirname(sys.executable), "python-mutant")
+MUTANT = os.path.join(os.path.dirname(os.path.realpath(sys.executable)), "python-mutant")
 # How a row's tests ended, as the exit status of the process that ran them.
 GREEN, RED, ABSENT = 0, 1, 3
 
