@@ -201,7 +201,6 @@ set_text_attribute(PyObject *error, const char *name, const char *value)
 static void
 raise_error(PyObject *error, const char *right, const char *operation)
 {
-    note_refusal(right, operation);
     if (error == NULL) {
         return;
     }
@@ -218,6 +217,7 @@ void
 _PyLockdown_RaiseRefusal(PyInterpreterState *interp, const char *right,
                          const char *operation)
 {
+    note_refusal(right, operation);
     PyObject *type = interp->lockdown.permission_error;
     if (type == NULL) {
         // The interpreter is being made or almost gone.
@@ -266,6 +266,7 @@ _PyLockdown_RefuseImport(PyObject *name)
     if (!_PyLockdown_HIDES(IMPORT)) {
         return 0;
     }
+    note_refusal(PyLockdown_RightName(Py_LOCKDOWN_IMPORT), "import");
     PyObject *type = _PyInterpreterState_GET()->lockdown.import_error;
     if (type == NULL) {
         PyErr_SetString(PyExc_ImportError, PREFIX);

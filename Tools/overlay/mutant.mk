@@ -1,7 +1,7 @@
 # Read after the Makefile of a woven tree: python-mutant is its python with some files compiled
-# differently.  $LOCKDOWN_OFF can take guards away, and $LOCKDOWN_WITNESS names a file in which the
-# kernel's witness notes what no guard has stopped; $LOCKDOWN_NOTES is the number of a descriptor that is
-# told of each refusal.
+# differently.  $LOCKDOWN_OFF can take guards away, $LOCKDOWN_NOTES is the number of a descriptor
+# that is told of each refusal, and $LOCKDOWN_WITNESS names a file in which the kernel's witness notes
+# what no guard has stopped.
 
 MUTANT_SOURCES=	lockdown lockdown_errors lockdown_linux lockdown_linux_filter
 MUTANT_OBJS=	$(MUTANT_SOURCES:%=Python/%_mutant.o) Programs/lockdown_witness.o

@@ -146,7 +146,7 @@ class ImportTest(fresh.FolderTest):
         keep = [right for right in lockdownlib.RIGHTS if right != "import"]
         facts, ran = self.ways(f"lockdownlib.lockdown(keep={keep!r})")
         for name in ("import", "from", "package", "namespace package", "__import__",
-                     "import_module", "zip", "pyc"):
+                     "import_module", "reload", "zip", "pyc"):
             with self.subTest(name):
                 self.assertNotIn(name, ran)
                 self.assertEqual(facts[name][:3], ["refused", "LockdownImportError", "import"])

@@ -75,8 +75,9 @@ class Run:
             records = [{"name": name, "kind": "other", "rights": [], "first": "",
                         "text": f"the file cannot be run: exit status {process.returncode}\n"
                                 + err.decode(errors="replace")[-2000:]}, {"seconds": 0}]
-        else:
-            records = [json.loads(line) for line in out.splitlines()]
+            # Not kept: it may have been ended.
+            return records
+        records = [json.loads(line) for line in out.splitlines()]
         with open(self.path(name), "w", encoding="utf-8") as file:
             json.dump(records, file, indent=0)
         return records

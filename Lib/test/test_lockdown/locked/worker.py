@@ -35,8 +35,9 @@ from test.support import os_helper
 import lockdownlib
 
 # Seconds that a child may wait without a word. A class is given up soon: the method that it came to
-# then runs alone. One that computes may take longer.
-CLASS_PATIENCE, METHOD_PATIENCE, LONGEST = 15, 40, 600
+# then runs alone. One that was refused something waits for what cannot come; one that computes may
+# take longer.
+CLASS_PATIENCE, METHOD_PATIENCE, REFUSED_PATIENCE, LONGEST = 15, 40, 3, 200
 # Bytes that a child may have: when locked, a loop may go on that should have been ended.
 MEMORY = 2 << 30
 # How a method ended, from the best to the worst.
@@ -231,19 +232,22 @@ class File:
                              list(dict.fromkeys([*old[2], *refusals])))
 
         over = hung = False
-        silent, spent = 0, processor_time(child)
+        silent = idle = 0
+        spent, noted = processor_time(child), os.fstat(self.notes.fileno()).st_size
         try:
             while not over:
-                if not select.select([reading], [], [], patience)[0]:
-                    silent += patience
+                if not select.select([reading], [], [], REFUSED_PATIENCE)[0]:
                     now = processor_time(child)
+                    silent += REFUSED_PATIENCE
                     # On a busy machine it gets but a part of the time.
-                    hung = now - spent < patience / 10 or silent >= LONGEST
+                    idle = 0 if now - spent >= 0.1 else idle + REFUSED_PATIENCE
+                    spent = now
+                    refused = os.fstat(self.notes.fileno()).st_size > noted
+                    hung = idle and (refused or idle >= patience) or silent >= LONGEST
                     if hung:
                         break
-                    spent = now
                     continue
-                silent = 0
+                silent = idle = 0
                 data = os.read(reading, 1 << 16)
                 if not data:
                     break
@@ -252,6 +256,7 @@ class File:
                     word, number, text, refusals = json.loads(line)
                     if word == "start":
                         running = number
+                        noted = os.fstat(self.notes.fileno()).st_size
                     elif word == "stop":
                         running = None
                         put(number, "pass", "", refusals)
