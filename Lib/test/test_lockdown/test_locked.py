@@ -72,6 +72,8 @@ class Known(unittest.TestCase):
     def test_right_two(self):
         os.getpid()
         os.stat("/")
+    def test_hidden(self):
+        self.assertIn("PATH", os.environ)
     def test_other(self):
         import lockdownlib
         self.assertFalse(lockdownlib.status().locked)
@@ -112,7 +114,7 @@ class KnownTest(fresh.FolderTest):
                 word = record["name"].rpartition(".")[2].split("_")[1]
                 self.assertEqual(record["kind"], word, record["text"])
         found = {record["name"].partition(".")[2]: record for record in results["test_known"]}
-        self.assertEqual(len(found), 10)
+        self.assertEqual(len(found), 11)
         self.assertEqual(found["Known.test_right_swallowed"]["rights"], ["fs.read"])
         self.assertEqual(found["Known.test_right_two"]["rights"], ["fs.read", "env"])
         self.assertEqual(found["Known.test_right"]["first"], "fs.read os.stat")

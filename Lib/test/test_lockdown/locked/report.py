@@ -7,15 +7,15 @@ import lockdownlib
 
 from test.test_lockdown.locked import tables
 
-KINDS = ("pass", "skip", "right", "other")
-HEADS = ("Methods", "Pass", "Skipped", "Need a right", "Explained")
+KINDS = ("pass", "skip", "right", "hidden", "other")
+HEADS = ("Methods", "Pass", "Skipped", "Need a right", "Hidden", "Explained")
 
 ABOUT = """\
 .. _lockdown-tests:
 
-*************************
+***************************
 CPython's Own Tests, Locked
-*************************
+***************************
 
 .. This page is written by ``make test-locked PAGE=Doc/howto/lockdown-tests.rst``.
 
@@ -28,14 +28,18 @@ pass
    The method passes with nothing kept.
 
 skipped
-   It is skipped, as it is when nothing is locked.
+   It is skipped when nothing is locked.
 
 needs a right
    Rights were refused while it ran, in a place that it may have caught itself, and
    *it passes when these are kept*: that is tried.
 
+hidden
+   Of ``env`` it was refused nothing, and it passes when that is kept too: it looks
+   for paths, for source lines by them, or for the environment.
+
 explained
-   It fails though what it was refused is kept.  Each has a line with its reason in
+   It fails though all this is kept.  Each has a line with its reason in
    ``Lib/test/test_lockdown/locked/explained.tsv``; a method without one is an error,
    and so is a line whose method passes.
 """
@@ -68,9 +72,10 @@ def table(results):
 
 
 def sums(results, explained, problems):
-    number, passed, skipped, right, other = count(everything(results))
+    number, passed, skipped, right, hidden, other = count(everything(results))
     return (f"test-locked: {len(results)} files, {number} methods: {passed} pass, {skipped} are"
-            f" skipped, {right} need a right, {other} fail for another reason;"
+            f" skipped, {right} need a right, {hidden} look for what is hidden, {other} fail for"
+            f" another reason;"
             f" {len(problems)} problems")
 
 
@@ -88,16 +93,14 @@ def _package(name):
 
 def page(results, explained):
     """The page of the manual."""
-    rule = "*" * len("CPython's Own Tests, Locked")
-    about = ABOUT.replace("*" * 25, rule)
     every = everything(results)
-    parts = [about]
+    parts = [ABOUT]
     release = lockdownlib.status().upstream
-    number, passed, skipped, right, other = count(every)
+    number, passed, skipped, right, hidden, other = count(every)
     parts.append(textwrap.fill(
         f"Of CPython {release}'s tests {len(results)} files were run, with {number:,} methods: "
-        f"{passed:,} pass, {skipped:,} are skipped, {right:,} need a right and {other:,} are "
-        f"explained.", 79) + "\n")
+        f"{passed:,} pass, {skipped:,} are skipped, {right:,} need a right, {hidden:,} look for "
+        f"what is hidden and {other:,} are explained.", 79) + "\n")
     parts.append("A method may need several rights:\n")
     parts.append(_list_table("Rights needed", "30 70",
                              [("Right", "Methods"),
@@ -112,7 +115,7 @@ def page(results, explained):
     for name, records in results.items():
         packages.setdefault(_package(name), []).extend(records)
     parts.append("By file; those in a package are taken together:\n")
-    parts.append(_list_table("Files", "30 10 10 10 10 10 30", [
+    parts.append(_list_table("Files", "24 9 9 9 9 9 9 22", [
         ("File", *HEADS, "Rights"),
         *((f"``{name}``", *(f"{number:,}" for number in count(records)),
            ", ".join(f"{word} {times}" for word, times in by_right(records)) or "--")

@@ -8,16 +8,12 @@ FOLDER = os.path.dirname(__file__)
 
 # Why a method fails when locked though what it was refused is kept, or with no refusal.
 WORDS = {
-    "path": "looks at a path that is hidden: __file__, co_filename, sys.prefix, a traceback's line",
-    "number": "expects id(), repr() or a hash to tell an address",
-    "environ": "expects the environment's variables, or what was made of them",
-    "source": "reads the source of a module, which is inside the interpreter",
-    "absent": "needs a module that is not inside the interpreter, and catches the error itself",
-    "inert": "uses a module that can do nothing when locked",
-    "tight": "expects C code to allow what a lock forbids for memory's sake",
+    "number": "expects id(), repr() or a text to tell an address",
     "late": "compares what was made before the lock with what is made after it",
-    "wait": "waits for what cannot come when locked, or measures time",
-    "harness": "does not pass unlocked either when it is run alone in a forked child",
+    "tight": "expects C code to do what it does not when locked, for memory's sake",
+    "inert": "uses a module that can do nothing when locked",
+    "unsafe": "takes the interpreter apart by a module that is not safe",
+    "harness": "fails because of how it is run here: in a forked child, with limits, on its own",
 }
 
 Explanation = collections.namedtuple("Explanation", "name word reason where")

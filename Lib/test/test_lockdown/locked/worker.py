@@ -7,12 +7,14 @@ The process imports the file and what it imports, as a host would, and forks: ea
 itself with keep=() and runs the methods of one class, and after a death or a wait without end another
 child goes on with the rest. A method that did not pass runs again in a child of its own, locked, and
 once in one that is not. If rights were refused while it ran, it runs again with these kept, until
-it passes or nothing more is refused. So each method is one of
+it passes or nothing more is refused; env is then kept too, with which nothing is hidden but what
+objects' addresses are. So each method is one of
 
     pass    passes with nothing kept
-    skip    is skipped, and so it is unlocked
+    skip    is skipped unlocked
     right   passes when the rights it was refused are kept: those are named
-    other   does not pass, though what it was refused is kept
+    hidden  passes when env is kept besides, of which it was refused nothing
+    other   does not pass, though all this is kept
 
 What it finds is written to standard output, a JSON object on a line for each method.
 """
@@ -306,7 +308,7 @@ class File:
         return self.run_all([number], keep, METHOD_PATIENCE)[number]
 
     def classify(self, number, control):
-        """(class, rights, first operation, text) of a method that did not pass in its class."""
+        """(class, rights kept, first operation, text) of a method that did not pass in its class."""
         end, text, refusals = self.alone(number, ())
         if end == "pass":
             return "pass", [], "", ""
@@ -316,15 +318,17 @@ class File:
                 return "skip", [], "", control[1]
             if control[0] != "pass":
                 return "other", [], "", f"not passed unlocked either: {control[0]}\n{control[1]}"
-        first, kept = (refusals[0] if refusals else ""), set()
+        first, kept, kind = refusals[0] if refusals else "", set(), "right"
         while end != "pass":
             new = {line.partition(" ")[0] for line in refusals} & set(lockdownlib.RIGHTS) - kept
+            if not new and "env" not in kept:
+                new, kind = {"env"}, "hidden"
             if not new:
                 return "other", [], first, f"{end}, keeping {sorted(kept)}\n{text}"
             kept |= new
             end, later, refusals = self.alone(number, tuple(kept))
             text = later or text
-        return "right", [right for right in lockdownlib.RIGHTS if right in kept], first, text
+        return kind, [right for right in lockdownlib.RIGHTS if right in kept], first, text
 
     def classify_all(self, tell):
         classes = {}
