@@ -9,9 +9,9 @@ _PLACES = {
     "CellCrashed": "errors", "CellClosed": "errors",
     "Nothing": "files", "ReadOnly": "files", "ReadWrite": "files", "Overlay": "files",
     "Bastion": "bastion", "BastionClass": "bastion", "revoke": "bastion",
-    "RExec": "historic", "RHooks": "historic", "RModuleLoader": "historic",
-    "RModuleImporter": "historic", "FileBase": "historic", "FileWrapper": "historic",
-    "FileDelegate": "historic", "test": "historic",
+    "RExec": "historic", "RHooks": "hooks", "RModuleLoader": "hooks",
+    "RModuleImporter": "hooks", "FileBase": "hooks", "FileWrapper": "hooks",
+    "FileDelegate": "hooks", "test": "historic",
 }
 
 __all__ = sorted(_PLACES)

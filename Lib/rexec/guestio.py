@@ -1,4 +1,4 @@
-"""The objects that the cell's half of files is made of: questions, open files, entries of folders."""
+"""What the cell's half of files is made of: questions, open files, entries of folders."""
 
 import _thread
 import errno
@@ -61,7 +61,9 @@ class OpenFile:
     def read(self, count):
         if not self.flags & READ:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        data = self.ask("read", self.number, self.position, min(count, self.block)) if count else b""
+        if count == 0:
+            return b""
+        data = self.ask("read", self.number, self.position, min(count, self.block))
         self.position += len(data)
         return data
 

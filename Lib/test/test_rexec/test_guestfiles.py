@@ -42,7 +42,8 @@ def fill(folder, links_below=True):
     old = os.umask(0o077)
     try:
         os.makedirs(os.path.join(folder, "d", "e"))
-        for name, content in (("a", b"alpha\nbeta\r\ngamma"), ("b", b""), ("d/a", bytes(range(256)))):
+        for name, content in (("a", b"alpha\nbeta\r\ngamma"), ("b", b""),
+                              ("d/a", bytes(range(256)))):
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(content)
         os.symlink("d", os.path.join(folder, "link"))
@@ -478,12 +479,14 @@ ACTIONS = [
     lambda p, q: str(P(p).resolve().relative_to(P.cwd())), lambda p, q: P(p).samefile(q),
     lambda p, q: os.path.isdir(p) or os.path.getsize(p),
     lambda p, q: os.utime(p, (5.25, 7)) or os.path.getmtime(p),
-    lambda p, q: None if os.path.islink(p) or os.path.isdir(p) else shutil.move(p, q), lambda p, q: os.path.lexists(p),
+    lambda p, q: None if os.path.islink(p) or os.path.isdir(p) else shutil.move(p, q),
+    lambda p, q: os.path.lexists(p),
     lambda p, q: os.path.realpath(p) == os.path.abspath(p), lambda p, q: os.makedirs(p),
     lambda p, q: os.removedirs(p), lambda p, q: sorted(os.listdir(p)),
     lambda p, q: sorted((e.name, e.is_dir(), e.is_file()) for e in os.scandir(p)),
     lambda p, q: sorted((t, sorted(d), sorted(f)) for t, d, f in os.walk(p)),
-    lambda p, q: sorted(glob.glob("**", recursive=True)), lambda p, q: None if os.path.islink(p) else shutil.rmtree(p),
+    lambda p, q: sorted(glob.glob("**", recursive=True)),
+    lambda p, q: None if os.path.islink(p) else shutil.rmtree(p),
     lambda p, q: shutil.copyfile(p, q), lambda p, q: os.truncate(p, 7), lambda p, q: lines(p),
     lambda p, q: io.open(p, "a").write("more"), lambda p, q: zipped(p + ".zip", q),
     lambda p, q: None if "link" in p + q or "dangling" in p + q else os.rename(p, q),
@@ -560,7 +563,8 @@ ask = os.stat.__self__._ask
 reached = []
 for call in (("open", b"/data/../secret", 1), ("open", b"/data/link", 1),
              ("open", b"/data/link", 2 | 32), ("stat", b"/data/link", True), ("list", b"/data/.."),
-             ("list", b"/data/../.."), ("rename", b"/data/link", b"/data/x"), ("unlink", b"/secret"),
+             ("list", b"/data/../.."), ("rename", b"/data/link", b"/data/x"),
+             ("unlink", b"/secret"),
              ("mkdir", b"/data/../made"), ("open", b"/data/../made2", 2 | 8), ("read", 3, 0, 10),
              ("chmod", b"/data", 0o777), ("open", "/data/x", 2 | 8), ("open",), ("", )):
     try:
