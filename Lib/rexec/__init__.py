@@ -4,6 +4,7 @@
 # package too, needs two of the modules, and starts the sooner for it.
 _PLACES = {
     "Cell": "cell", "Result": "run", "Usage": "run",
+    "CellPool": "pool",
     "Limits": "limits",
     "Error": "errors", "CellError": "errors", "LimitExceeded": "errors",
     "CellCrashed": "errors", "CellClosed": "errors",

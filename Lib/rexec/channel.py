@@ -36,6 +36,12 @@ INVOKE = 19     # a function that the cell's code defined: a dict
 REPLY = 20      # to a call: (number, True, value) or (number, False, (type, arguments))
 LIST = 21       # which modules can be imported
 
+# To and from a fork server, whose frames are of no run.
+FORK = 32       # make a cell: a dict, and two descriptors, its channel and its standard error
+FORKED = 33     # (its pid, 0), and a descriptor of it; or (0, an errno)
+REAP = 34       # a pid whose process has ended
+REAPED = 35     # its status as subprocess gives it; None: not known
+
 HEADER = _struct.Struct("<IBBHI")
 
 # Calls that wait for their replies at the same time.

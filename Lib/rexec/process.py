@@ -26,8 +26,8 @@ try:
 except ImportError:
     resource = None
 
-# What the worker runs; the rest comes through its channel.
-_PROGRAM = "import rexec.worker; rexec.worker.main({fd})"
+# What a worker and a fork server run; the rest comes through their channels.
+_PROGRAM = "import rexec.{half}; rexec.{half}.main({fd})"
 _STDERR_KEPT = 4096
 # How long the kernel may take to end a process that was killed.
 _LONGEST_DEATH = 60
@@ -105,12 +105,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _start(python):
+def _start(python, half):
     ours, theirs = socket.socketpair()
     try:
         fd = theirs.fileno()
         process = subprocess.Popen(
-            [python, "-I", "-S", "-X", "lockdown=later", "-c", _PROGRAM.format(fd=fd)],
+            [python, "-I", "-S", "-X", "lockdown=later", "-c", _PROGRAM.format(half=half, fd=fd)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             pass_fds=(fd,), env={}, cwd="/", start_new_session=True, bufsize=0)
         return Worker(process.pid, ours, process.stderr, process)
@@ -121,9 +121,9 @@ def _start(python):
         theirs.close()
 
 
-def start(python):
+def start(python, half="worker"):
     """A Worker of this binary."""
-    return _starter.call(_start, python)
+    return _starter.call(_start, python, half)
 
 
 # ---- workers -------------------------------------------------------------------------------------
@@ -132,22 +132,24 @@ class Worker:
     """A process that serves one cell at most.
 
     `socket` is the supervisor's end of its channel.  `stderr` is a raw file or None, `process` the
-    Popen object if the worker is a child of this process.
+    Popen object if the worker is a child of this process, `server` the Server if it is a child of
+    that.
     """
 
-    def __init__(self, pid, channel, stderr=None, process=None):
+    def __init__(self, pid, channel, stderr=None, process=None, server=None, pidfd=None):
         self.pid = pid
         self.socket = channel
         self.stderr = stderr
         self.status = None
         self.is_abandoned = False
         self._process = process
+        self._server = server
         self._tail = collections.deque(maxlen=_STDERR_KEPT)
         self._lock = threading.Lock()
         self._gone = False
         # The clock of all its threads together, by the kernel's numbering of clocks.
         self._clock = ~pid << 3 | 2
-        self.pidfd = self._open_pidfd()
+        self.pidfd = self._open_pidfd() if pidfd is None else pidfd
         if stderr is not None:
             os.set_blocking(stderr.fileno(), False)
         _workers.add(self)
@@ -199,6 +201,19 @@ class Worker:
         except (OSError, ValueError):
             pass    # it is gone, or may not be touched: the supervisor's clock is there
 
+    def lower_memory(self, size):
+        """Let it have so many bytes more than it has now, if that is less than it may have."""
+        if resource is None or not hasattr(resource, "prlimit"):
+            raise ValueError("the limit memory cannot be lowered: resource has no prlimit()")
+        pages = int((self._read("statm") or b"0").split()[0])
+        most = pages * resource.getpagesize() + size
+        try:
+            soft, hard = resource.prlimit(self.pid, resource.RLIMIT_AS)
+            if soft == resource.RLIM_INFINITY or most < soft:
+                resource.prlimit(self.pid, resource.RLIMIT_AS, (most, most))
+        except ProcessLookupError:
+            pass    # it is gone, and the next one to ask it for something is told
+
     # -- signals
 
     def signal(self, number):
@@ -245,6 +260,8 @@ class Worker:
                     self.status = info.si_status if exited else -info.si_status
                 # It is not to be waited for again.
                 self._process.returncode = 0 if self.status is None else self.status
+        if self._server is not None:
+            self.status = self._server.reap(self.pid)
         return True
 
     def _wait_for_child(self, timeout):
@@ -319,6 +336,10 @@ def start_ready(python, memory, kernel, preload=(), path=()):
     worker.channel = Channel(worker.socket, 0)
     request = {"preload": list(preload), "path": list(path), "kernel": kernel, "memory": memory}
     worker.channel.put(kinds.START, 0, encode(request, _ROOM, 200))
+    return _when_ready(worker)
+
+
+def _when_ready(worker):
     try:
         await_ready(worker)
     except BaseException:
@@ -355,3 +376,108 @@ def await_ready(worker):
     except (Malformed, TypeError, KeyError):
         raise CellCrashed("the cell is of another version") from None
     worker.kernel = ready["kernel"]
+
+
+# ---- the fork server -----------------------------------------------------------------------------
+
+class Server:
+    """A process whose forks are workers: what they need is imported once.  See server.py.
+
+    It runs no code that is not trusted, and ends with this process.
+    """
+
+    def __init__(self, python, preload=(), path=()):
+        self._lock = threading.Lock()
+        self._process = start(python, "server")
+        self._socket = self._process.socket
+        try:
+            self._socket.settimeout(LONGEST_START)
+            self._send(kinds.START, {"preload": list(preload), "path": list(path)})
+            self._receive(kinds.READY)
+        except (OSError, EOFError):
+            if not self._process.wait(_LAST_WORDS):
+                self._process.kill()
+                self._process.wait()
+            error = crashed(self._process, "the fork server did not start")
+            self.close()
+            raise error from None
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def _send(self, kind, value, fds=()):
+        payload = encode(value, _ROOM, 200)
+        data = kinds.HEADER.pack(len(payload), kinds.VERSION, kind, 0, 0) + payload
+        if fds:
+            sent = socket.send_fds(self._socket, [data], fds)
+            data = data[sent:]
+        self._socket.sendall(data)
+
+    def _receive(self, kind):
+        data, fds = b"", []
+        need = kinds.HEADER.size
+        try:
+            while len(data) < need:
+                more, rights, _, _ = socket.recv_fds(self._socket, need - len(data), 1)
+                fds += rights
+                if not more:
+                    raise EOFError("the fork server is gone")
+                data += more
+                if len(data) == need == kinds.HEADER.size:
+                    need += kinds.HEADER.unpack(data)[0]
+            if kinds.HEADER.unpack_from(data)[1:3] != (kinds.VERSION, kind):
+                raise EOFError("the fork server is of another version")
+            return decode(data[kinds.HEADER.size:]), fds
+        except BaseException:
+            for fd in fds:
+                os.close(fd)
+            raise
+
+    def _ask(self, kind, value, answer, fds=()):
+        with self._lock:
+            try:
+                self._send(kind, value, fds)
+                return self._receive(answer)
+            except BaseException:
+                # Who asks next must not get this answer.
+                self._process.kill()
+                raise
+
+    def fork(self, memory, kernel):
+        """A worker that is locked and ready for a tenant.  EOFError or OSError if the server is
+        gone or can make none."""
+        ours, theirs = socket.socketpair()
+        stderr, theirs_stderr = os.pipe()
+        try:
+            (pid, error), fds = self._ask(kinds.FORK, {"memory": memory, "kernel": kernel},
+                                          kinds.FORKED, [theirs.fileno(), theirs_stderr])
+            if not pid:
+                raise OSError(error, f"no cell could be forked: {os.strerror(error)}")
+        except BaseException:
+            ours.close()
+            os.close(stderr)
+            raise
+        finally:
+            theirs.close()
+            os.close(theirs_stderr)
+        worker = Worker(pid, ours, open(stderr, "rb", buffering=0), server=self, pidfd=fds[0])
+        worker.channel = Channel(ours, 0)
+        return _when_ready(worker)
+
+    def reap(self, pid):
+        """The status of a fork that has ended; None if nobody knows it any more."""
+        try:
+            return self._ask(kinds.REAP, pid, kinds.REAPED)[0]
+        except (OSError, EOFError):
+            return None
+
+    def is_gone(self):
+        return self._process.wait(0)
+
+    def close(self):
+        """End it, and with it its forks."""
+        self._process.close()

@@ -4,6 +4,7 @@ import asyncio
 import codecs
 import collections
 import concurrent.futures
+import contextvars
 import dataclasses
 import inspect
 import os
@@ -18,6 +19,9 @@ _TICK = 0.002
 # How often the memory of a cell is looked at, which may end before it can be asked.
 _LOOK = 0.1
 _PROCESSORS = os.cpu_count() or 1
+
+# The cell that waits for the function that runs here.
+calling = contextvars.ContextVar("rexec.calling", default=None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +169,7 @@ class Here:
 
     def call(self, run, number, service, operation, args, kwargs):
         monitor.watch(run)
+        token = calling.set(run.cell)
         try:
             value = service(operation, args, kwargs)
             if inspect.iscoroutine(value):
@@ -177,6 +182,7 @@ class Here:
         except Exception as error:
             answer = (False, error)
         finally:
+            calling.reset(token)
             monitor.leave(run)
         run.cell._reply(run, number, *answer)
 
@@ -202,9 +208,11 @@ class OnLoop:
 
     def call(self, run, number, service, operation, args, kwargs):
         async def answer():
+            calling.set(run.cell)       # in the context of this task
             if run.cell._is_coroutine_service(service, operation):
                 return await service(operation, args, kwargs)
-            value = await self.loop.run_in_executor(None, service, operation, args, kwargs)
+            value = await self.loop.run_in_executor(
+                None, contextvars.copy_context().run, service, operation, args, kwargs)
             return await value if inspect.iscoroutine(value) else value
 
         future = asyncio.run_coroutine_threadsafe(answer(), self.loop)

@@ -294,11 +294,16 @@ def limit(memory):
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def become(fd, start):
-    """Lock, say so, and serve as a cell on the socket FD; never returns."""
+def become(fd, start, parent=None):
+    """Lock, say so, and serve as a cell on the socket FD; never returns.  PARENT is the pid of the
+    process that this one ends with, if it may have ended by now."""
     import _signal
     import lockdownlib
     channel = _rexec.Channel(fd, True)
+    if parent is not None:
+        import posix
+        if posix.getppid() != parent:
+            channel.leave(0)
     worker = Worker(channel)
     guest.prepare(worker)
     _signal.signal(_signal.SIGINT, worker.on_interrupt)

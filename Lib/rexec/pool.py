@@ -1,0 +1,673 @@
+"""Pools: cells for many tenants, from workers that are started ahead.
+
+Each cell of a pool is a worker that no other code has touched, and ends with its tenant.
+"""
+
+import asyncio
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import threading
+import weakref
+from queue import Full, SimpleQueue
+
+from . import process
+from .cell import _KERNEL, Cell, _check_functions, _check_names, _check_sink
+from .errors import CellClosed, Error, LimitExceeded
+from .limits import Limits, check_kept
+from .run import calling
+
+_PROCESSORS = os.cpu_count() or 1
+# What a pool is asked for with each cell, beside its limits.
+_OF_CELLS = ("functions", "open", "stdout", "stderr")
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """A look at a pool.
+
+    `started` workers so far, `idle` ones that wait for a tenant, `busy` cells, `waiting` requests;
+    `killed` cells that did not come to their own end, and `why`: how many for which reason, a
+    limit's name, "crashed" or "cancelled".
+    """
+
+    started: int
+    idle: int
+    busy: int
+    waiting: int
+    killed: int
+    why: dict
+
+
+class _PoolCell(Cell):
+    """A cell that gives its place in the pool back when it ends."""
+
+    def __init__(self, place, worker, options):
+        self._place = place
+        self._given_back = False
+        super().__init__(_worker=worker, **options)
+        # The pool's own way instead of the one of a cell that stands alone.
+        self._finalizer.detach()
+        self._finalizer = weakref.finalize(self, place.pool._drop, place, worker)
+        self._finalizer.atexit = False
+
+    def _clean_up(self):
+        if self._given_back or self._worker.is_abandoned:
+            return
+        self._given_back = True
+        self._finalizer.detach()
+        self._references.clear()
+        if self._files is not None:
+            self._files.close()
+        # Nothing comes from it any more; its end is waited for elsewhere unless somebody asks
+        # for what it ended by.
+        self._worker.kill()
+        self._worker.socket.close()
+        if self._why != "closed":
+            self._worker.close()
+        self._place.pool._take_back(self._place, self._worker, self._why)
+
+
+class _Place:
+    """The right to have one cell: one of the pool's own, or the extra one of a cell that waits."""
+
+    def __init__(self, pool, caller=None):
+        self.pool = pool
+        self.caller = caller
+        self.is_session = False
+
+
+class _Ticket:
+    """Somebody who waits for a place.  `grant` is called with it, with the pool's lock held."""
+
+    def __init__(self, grant, caller, is_session):
+        self.grant = grant
+        self.caller = caller
+        self.is_session = is_session
+        self.future = None
+
+
+class PoolFuture(concurrent.futures.Future):
+    """The future of code that was given to a pool; cancelling it ends the cell."""
+
+    def __init__(self):
+        super().__init__()
+        self._pool = None
+        self._ticket = None
+        self._has_place = False
+        self._cell = None
+
+    def running(self):
+        return self._has_place and not self.done()
+
+    def cancel(self):
+        was_cancelled = self.cancelled()
+        if not super().cancel():
+            return False
+        if not was_cancelled:
+            self._pool._cancel(self)
+        return True
+
+
+class _Session:
+    """What CellPool.cell() gives: a context manager, also an asynchronous one, of a Cell."""
+
+    def __init__(self, pool, options):
+        self._pool = pool
+        self._options = options
+        self._cell = None
+
+    def _begin(self):
+        if self._cell is not None:
+            raise RuntimeError("it is one session, and has begun")
+
+    def __enter__(self):
+        self._begin()
+        self._cell = self._pool._make(self._pool._wait_for_place(), self._options)
+        return self._cell
+
+    def __exit__(self, *exc_info):
+        self._cell.close()
+
+    async def __aenter__(self):
+        self._begin()
+        place = await self._pool._await_place(True)
+        self._cell = await self._pool._make_async(place, self._options)
+        return self._cell
+
+    async def __aexit__(self, *exc_info):
+        self._cell.close()
+
+
+class CellPool:
+    """Cells for many tenants, at most SIZE at a time, from workers that are started ahead.
+
+    `queue` is how many requests may wait for a place before submit() blocks; None: any number.
+    `limits` are the most that a cell may be given.
+    """
+
+    def __init__(self, size=None, *, queue=None, limits=None, isolation="process", kernel="try",
+                 preload=(), path=(), python=None):
+        size = _PROCESSORS if size is None else size
+        for name, number, least in (("size", size, 1), ("queue", queue, 0)):
+            if number is None and name == "queue":
+                continue
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise TypeError(f"{name} must be an int, not {type(number).__name__}")
+            if number < least:
+                raise ValueError(f"{name} must be at least {least}, not {number}")
+        self.limits = Limits() if limits is None else limits
+        if not isinstance(self.limits, Limits):
+            raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
+        if isolation != "process":
+            raise ValueError(f"isolation must be 'process', not {isolation!r}")
+        if kernel not in _KERNEL:
+            raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
+        check_kept(self.limits, isolation)
+        self.size = size
+        self.queue = queue
+        self._kernel = kernel
+        self._server_options = (process.find_python(python), _check_names("preload", preload),
+                                [os.fspath(folder) for folder in path])
+        self._pid = os.getpid()
+        # Finalizers come in the middle of anything, and only put jobs into the queue.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._jobs = SimpleQueue()      # of the keepers
+        self._work = SimpleQueue()      # of the runners
+        self._waiting = collections.deque()
+        self._free = size
+        self._busy = 0
+        self._extra = {}                # cells that wait in a function to the place they got for it
+        self._ready = collections.deque()
+        self._starting = 0
+        self._takers = 0                # who wait for a worker
+        self._failures = collections.deque()
+        self._idle_runners = 0
+        self._started = 0
+        self._why = collections.Counter()
+        self._is_shut = False
+        self._is_over = False
+        self._server_lock = threading.Lock()
+        self._servers = [process.Server(*self._server_options)]
+        self._threads = [threading.Thread(target=_keep, args=(weakref.ref(self), self._jobs),
+                                          daemon=True, name="rexec-keeper")
+                         for _ in range(min(size, _PROCESSORS))]
+        for thread in self._threads:
+            thread.start()
+        # A pool that nobody has any more leaves nothing behind.
+        self._finalizer = weakref.finalize(self, _leave, self._jobs, self._work, self._ready,
+                                           self._servers, self._pid)
+        with self._lock:
+            self._fill()
+
+    # -- what is public
+
+    def submit(self, code, *, inputs=None, stdin="", modules=None, timeout=None, block=True,
+               **options):
+        """Run CODE in a cell of its own; a concurrent.futures.Future of its Result.
+
+        OPTIONS are functions, open, stdout, stderr and limits, which can only be lower than the
+        pool's.  If too many wait it blocks, or raises queue.Full if BLOCK is false.
+        """
+        options = self._check(options)
+        if not isinstance(code, str):
+            raise TypeError(f"code must be a str, the source, not {type(code).__name__}")
+        request = {"inputs": inputs, "stdin": stdin, "modules": modules, "timeout": timeout}
+        future = PoolFuture()
+        future._pool = self
+        caller = self._caller()
+
+        def grant(place):
+            future._has_place = True
+            self._run_soon((future, place, code, request, options))
+
+        with self._lock:
+            # Who is called by a cell that waits must not wait for it.
+            while (caller is None and not self._free and self.queue is not None
+                   and not self._is_shut
+                   and sum(not t.is_session for t in self._waiting) >= self.queue):
+                if not block:
+                    raise Full
+                self._changed.wait()
+            self._ask(_Ticket(grant, caller, False), future)
+        return future
+
+    def map(self, code, inputs_list, **options):
+        """Run CODE with each of these inputs, each in a cell of its own; an iterator of Results in
+        their order.  No more than the pool holds are begun ahead of it."""
+        inputs_list = iter(inputs_list)
+        futures = collections.deque()
+        ahead = 2 * self.size
+
+        def begin():
+            for inputs in inputs_list:
+                futures.append(self.submit(code, inputs=inputs, **options))
+                return
+
+        for _ in range(ahead):
+            begin()
+
+        def results():
+            try:
+                while futures:
+                    result = futures.popleft()
+                    try:
+                        result = result.result()
+                    except BaseException:
+                        result.cancel()
+                        raise
+                    begin()
+                    yield result
+            finally:
+                for future in futures:
+                    future.cancel()
+
+        return results()
+
+    def cell(self, **options):
+        """A cell for more than one run: `with pool.cell() as cell:`, also `async with`."""
+        return _Session(self, self._check(options))
+
+    async def arun(self, code, *, inputs=None, stdin="", modules=None, timeout=None, **options):
+        """Run CODE in a cell of its own, and return its Result, for asyncio: coroutine functions
+        run on the loop.  Cancelling ends the cell."""
+        options = self._check(options)
+        place = await self._await_place(False)
+        cell = await self._make_async(place, options)
+        try:
+            return await cell.arun(code, inputs=inputs, stdin=stdin, modules=modules,
+                                   timeout=timeout)
+        except asyncio.CancelledError:
+            self._note("cancelled")
+            raise
+        finally:
+            cell.close()
+
+    @property
+    def metrics(self):
+        """Metrics as they are now."""
+        with self._lock:
+            why = dict(self._why)
+            return Metrics(self._started, len(self._ready), self._busy, len(self._waiting),
+                           sum(why.values()), why)
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        """Take no more work.  What was given is done, unless CANCEL_FUTURES, then what did not
+        begin is cancelled; with the last cell the workers end.  WAIT for that."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._is_shut = True
+            self._changed.notify_all()
+            futures = [ticket.future for ticket in self._waiting if ticket.future is not None]
+        if cancel_futures:
+            for future in futures:
+                future.cancel()
+        with self._lock:
+            self._finish_if_done()
+            while wait and not self._is_over:
+                self._changed.wait()
+        if wait:
+            self._finalizer()
+            for thread in self._threads:
+                if thread is not threading.current_thread():
+                    thread.join()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.shutdown()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exc_info):
+        await asyncio.get_running_loop().run_in_executor(None, self.shutdown)
+
+    def __repr__(self):
+        state = "shut down" if self._is_shut else f"{self._busy} of {self.size} busy"
+        return f"<rexec.CellPool, {state}>"
+
+    # -- requests
+
+    def _check(self, options):
+        """Options of a cell, checked and complete."""
+        if os.getpid() != self._pid:
+            raise CellClosed("the pool is that of the process that this one was forked from")
+        limits = options.pop("limits", None)
+        for name in options:
+            if name not in _OF_CELLS:
+                raise TypeError(f"{name} is nothing that a cell of a pool can be given")
+        _check_functions(options.get("functions"))
+        for name in ("stdout", "stderr"):
+            _check_sink(name, options.get(name))
+        if limits is None:
+            limits = self.limits
+        elif not isinstance(limits, Limits):
+            raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
+        else:
+            limits = self.limits.lower(**{field.name: getattr(limits, field.name)
+                                          for field in dataclasses.fields(limits)})
+        return {**options, "limits": limits}
+
+    def _caller(self):
+        """The cell of this pool that waits for the function that runs here, if one does."""
+        cell = calling.get()
+        return cell if isinstance(cell, _PoolCell) and cell._place.pool is self else None
+
+    def _ask(self, ticket, future=None):
+        """Give a place to TICKET, or have it wait for one.  With the lock."""
+        if self._is_shut:
+            raise RuntimeError("the pool is shut down")
+        ticket.future = future
+        if future is not None:
+            future._ticket = ticket
+        if self._free and not self._waiting:
+            self._free -= 1
+            self._grant(ticket, _Place(self))
+        elif ticket.caller is not None and ticket.caller not in self._extra:
+            self._grant(ticket, _Place(self, ticket.caller))
+        elif ticket.caller is not None and self._extra[ticket.caller].is_session:
+            raise RuntimeError("a function that a cell waits for has its extra cell already")
+        else:
+            self._waiting.append(ticket)
+
+    def _grant(self, ticket, place):
+        place.is_session = ticket.is_session
+        if place.caller is not None:
+            self._extra[place.caller] = place
+        self._busy += 1
+        ticket.grant(place)
+
+    def _free_place(self, place):
+        """PLACE is had by nobody any more: the next one gets it.  With the lock."""
+        self._busy -= 1
+        caller = place.caller
+        if caller is not None:
+            self._extra.pop(caller, None)
+        for ticket in self._waiting:
+            if caller is None or ticket.caller is caller:
+                self._waiting.remove(ticket)
+                self._grant(ticket, _Place(self, caller))
+                break
+        else:
+            if caller is None:
+                self._free += 1
+        self._changed.notify_all()
+        self._finish_if_done()
+
+    def _wait_for_place(self):
+        granted = SimpleQueue()
+        ticket = _Ticket(granted.put, self._caller(), True)
+        with self._lock:
+            self._ask(ticket)
+        try:
+            return granted.get()
+        except BaseException:
+            self._give_up(ticket, granted)
+            raise
+
+    async def _await_place(self, is_session):
+        loop = asyncio.get_running_loop()
+        granted = SimpleQueue()
+        event = asyncio.Event()
+
+        def grant(place):
+            granted.put(place)
+            try:
+                loop.call_soon_threadsafe(event.set)
+            except RuntimeError:
+                pass    # the loop is closed
+
+        ticket = _Ticket(grant, self._caller(), is_session)
+        with self._lock:
+            self._ask(ticket)
+        try:
+            await event.wait()
+        except BaseException:
+            self._give_up(ticket, granted)
+            raise
+        return granted.get()
+
+    def _give_up(self, ticket, granted):
+        """Who waited for a place does not want it any more, and may have got it."""
+        with self._lock:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+            if not granted.empty():
+                self._free_place(granted.get())
+            self._changed.notify_all()
+            self._finish_if_done()
+
+    def _cancel(self, future):
+        """FUTURE was cancelled, for the first time."""
+        with self._lock:
+            was_waiting = future._ticket in self._waiting
+            if was_waiting:
+                self._waiting.remove(future._ticket)
+                self._changed.notify_all()
+                self._finish_if_done()
+            else:
+                self._why["cancelled"] += 1
+            cell = future._cell
+        if was_waiting:
+            future.set_running_or_notify_cancel()
+        elif cell is not None:
+            cell.close()
+
+    # -- runs
+
+    def _run_soon(self, job):
+        """With the lock."""
+        if self._idle_runners:
+            self._idle_runners -= 1
+        else:
+            thread = threading.Thread(target=_serve, args=(self._work,), daemon=True,
+                                      name="rexec-runner")
+            thread.start()
+            self._threads.append(thread)
+        self._work.put((self, job))
+
+    def _run(self, future, place, code, request, options):
+        """One submitted run, in a thread."""
+        try:
+            with self._make(place, options) as cell:
+                with self._lock:
+                    future._cell = cell
+                if future.cancelled():
+                    raise CellClosed("the run was cancelled")
+                answer = (future.set_result, cell.run(code, **request))
+        except BaseException as error:
+            answer = (future.set_exception, error)
+        if future.set_running_or_notify_cancel():
+            set_it, value = answer
+            set_it(value)
+
+    # -- cells
+
+    def _make(self, place, options):
+        """The cell of a place; the place is free again if there is none."""
+        try:
+            worker = self._take_worker()
+            try:
+                if options["limits"].memory != self.limits.memory:
+                    worker.lower_memory(options["limits"].memory)
+                return _PoolCell(place, worker, options)
+            except BaseException:
+                self._jobs.put((_discard, worker))
+                raise
+        except BaseException:
+            with self._lock:
+                self._free_place(place)
+            raise
+
+    async def _make_async(self, place, options):
+        future = asyncio.get_running_loop().run_in_executor(None, self._make, place, options)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(_close_result)
+            raise
+
+    def _take_back(self, place, worker, why):
+        """A cell has ended, as WHY says."""
+        with self._lock:
+            if why not in ("closed", None):
+                self._why[why] += 1
+            self._jobs.put((_discard, worker))
+            self._free_place(place)
+
+    def _drop(self, place, worker):
+        """A cell that nobody has any more; this may be called in the middle of anything."""
+        self._jobs.put((_take_back_dropped, weakref.ref(self), place, worker))
+
+    def _note(self, why):
+        with self._lock:
+            self._why[why] += 1
+
+    # -- workers
+
+    def _fill(self):
+        """Have as many started as may be wanted.  With the lock."""
+        if self._is_over:
+            return
+        wanted = self.size + self._takers - len(self._ready) - self._starting
+        for _ in range(wanted):
+            self._starting += 1
+            self._jobs.put((_start_one,))
+
+    def _take_worker(self):
+        with self._lock:
+            self._takers += 1
+            try:
+                while True:
+                    while self._ready:
+                        worker = self._ready.popleft()
+                        if not worker.wait(0):
+                            return worker
+                        self._jobs.put((_discard, worker))
+                    if self._failures:
+                        raise self._failures.popleft()
+                    if self._is_over:
+                        raise CellClosed("the pool was shut down")
+                    self._fill()
+                    self._changed.wait()
+            finally:
+                self._takers -= 1
+                self._fill()
+
+    def _start_one(self):
+        """In a keeper: make one worker."""
+        try:
+            worker = self._fork()
+        except BaseException as error:
+            with self._lock:
+                self._starting -= 1
+                # Who waits is told.  If nobody does, who comes next tries again.
+                if self._takers > self._starting + len(self._failures):
+                    self._failures.append(error)
+                self._changed.notify_all()
+            return
+        with self._lock:
+            self._starting -= 1
+            if not self._is_over:
+                self._started += 1
+                self._ready.append(worker)
+                self._changed.notify_all()
+                return
+        worker.close()
+
+    def _fork(self):
+        server = self._servers[0]
+        try:
+            return server.fork(self.limits.memory, self._kernel)
+        except (OSError, EOFError, Error):
+            if self._is_over or not server.is_gone():
+                raise
+        with self._server_lock:
+            if self._servers[0] is server:
+                self._servers[0] = process.Server(*self._server_options)
+                server.close()
+        return self._servers[0].fork(self.limits.memory, self._kernel)
+
+    # -- the end
+
+    def _finish_if_done(self):
+        """With the lock."""
+        if self._is_shut and not self._busy and not self._waiting and not self._is_over:
+            self._is_over = True
+            self._changed.notify_all()
+            self._jobs.put((_finish, self._finalizer))
+
+
+# ---- what the keepers do -------------------------------------------------------------------------
+
+def _keep(pool, jobs):
+    """A keeper: it starts workers and waits for the end of others.  It keeps no pool alive."""
+    while True:
+        job = jobs.get()
+        if job is None:
+            jobs.put(None)      # for the next one
+            return
+        function, *args = job
+        if function is _start_one:
+            args = [pool()]
+        try:
+            function(*args)
+        except Error:
+            pass        # of a worker that is done with
+        del function, args, job
+
+
+def _serve(work):
+    """A runner: a thread for submitted runs, one after the other."""
+    while True:
+        job = work.get()
+        if job is None:
+            work.put(None)
+            return
+        pool, arguments = job
+        pool._run(*arguments)
+        with pool._lock:
+            pool._idle_runners += 1
+        del pool, arguments, job
+
+
+def _start_one(pool):
+    if pool is not None:
+        pool._start_one()
+
+
+def _discard(worker):
+    worker.close()
+
+
+def _take_back_dropped(pool, place, worker):
+    worker.close()
+    pool = pool()
+    if pool is not None:
+        pool._take_back(place, worker, None)
+
+
+def _finish(finalizer):
+    finalizer()
+
+
+def _close_result(future):
+    if not future.cancelled() and future.exception() is None:
+        future.result().close()
+
+
+def _leave(jobs, work, ready, servers, pid):
+    """The end of a pool."""
+    if os.getpid() != pid:
+        return
+    jobs.put(None)
+    work.put(None)
+    while ready:
+        ready.popleft().close()
+    for server in servers:
+        server.close()
