@@ -101,7 +101,9 @@ visit_object(PyObject *object, void *arg)
     {
         return 0;
     }
-    if (_PyLockdown_RulesOf(search, Py_TYPE(object)) != NULL) {
+    if (_PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE)
+        && _PyLockdown_RulesOf(search, Py_TYPE(object)) != NULL)
+    {
         return push(search, &search->instances, object);
     }
     return 1;
@@ -139,45 +141,98 @@ is_class(PyTypeObject *type, const char *module, const char *name)
     return 0;
 }
 
+/* A list of rules that grows. */
+struct rules {
+    struct rule *items;
+    size_t length, allocated;
+};
+
+static int
+add_rule(struct rules *rules, PyTypeObject *type,
+         const struct lockdown_instance_slot *slot)
+{
+    if (rules->length == rules->allocated) {
+        size_t allocated = rules->allocated ? 2 * rules->allocated : 64;
+        struct rule *items = PyMem_RawRealloc(rules->items,
+                                              allocated * sizeof(struct rule));
+        if (items == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        rules->items = items;
+        rules->allocated = allocated;
+    }
+    rules->items[rules->length++] = (struct rule){type, slot};
+    return 0;
+}
+
+static void
+sort_rules(struct search *search, struct rules *rules)
+{
+    if (rules->length > 1) {
+        qsort(rules->items, rules->length, sizeof(struct rule), compare_rules);
+    }
+    search->rules = rules->items;
+    search->rule_count = rules->length;
+}
+
+/* The rules of the types that the table names.  Most names differ in length or
+   in the first letter, which is quick to see. */
+static int
+add_named(struct search *search, struct rules *named)
+{
+    size_t lengths[Py_ARRAY_LENGTH(lockdown_instance_slots)];
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(lengths); i++) {
+        lengths[i] = strlen(lockdown_instance_slots[i].type);
+    }
+    for (size_t i = 0; i < search->types.length; i++) {
+        PyTypeObject *type = (PyTypeObject *)search->types.items[i];
+        PyObject *qualname = ((PyHeapTypeObject *)type)->ht_qualname;
+        if (qualname == NULL || PyUnicode_GET_LENGTH(qualname) == 0) {
+            continue;
+        }
+        size_t length = (size_t)PyUnicode_GET_LENGTH(qualname);
+        Py_UCS4 first = PyUnicode_READ_CHAR(qualname, 0);
+        if (first == 'T' && is_class(type, "tempfile", "TemporaryDirectory")) {
+            search->temporary = type;
+        }
+        for (size_t j = 0; j < Py_ARRAY_LENGTH(lengths); j++) {
+            const struct lockdown_instance_slot *slot = &lockdown_instance_slots[j];
+            if (lengths[j] == length && (Py_UCS4)slot->type[0] == first
+                && is_class(type, slot->module, slot->type)
+                && add_rule(named, type, slot) < 0)
+            {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* From the table's classes by name to the types that there are, and to those
    that were derived from them. */
 static int
 make_rules(struct search *search)
 {
-    size_t allocated = 0;
-    for (size_t i = 0; i < search->types.length; i++) {
-        PyTypeObject *base = (PyTypeObject *)search->types.items[i];
-        if (is_class(base, "tempfile", "TemporaryDirectory")) {
-            search->temporary = base;
-        }
-        for (size_t j = 0; j < Py_ARRAY_LENGTH(lockdown_instance_slots); j++) {
-            const struct lockdown_instance_slot *slot = &lockdown_instance_slots[j];
-            if (!is_class(base, slot->module, slot->type)) {
-                continue;
-            }
-            for (size_t k = 0; k < search->types.length; k++) {
-                PyTypeObject *type = (PyTypeObject *)search->types.items[k];
-                if (!PyType_IsSubtype(type, base)) {
-                    continue;
-                }
-                if (search->rule_count == allocated) {
-                    allocated = allocated ? 2 * allocated : 64;
-                    struct rule *rules = PyMem_RawRealloc(
-                        search->rules, allocated * sizeof(struct rule));
-                    if (rules == NULL) {
-                        PyErr_NoMemory();
-                        return -1;
-                    }
-                    search->rules = rules;
-                }
-                search->rules[search->rule_count++] = (struct rule){type, slot};
+    struct rules named = {0}, all = {0};
+    int result = add_named(search, &named);
+    sort_rules(search, &named);
+    for (size_t i = 0; result == 0 && i < search->types.length; i++) {
+        PyTypeObject *type = (PyTypeObject *)search->types.items[i];
+        PyObject *mro = type->tp_mro;
+        for (Py_ssize_t j = 0; mro != NULL && j < PyTuple_GET_SIZE(mro); j++) {
+            PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, j);
+            const struct rule *rule = _PyLockdown_RulesOf(search, base);
+            for (; result == 0 && rule != NULL && rule < named.items + named.length
+                   && rule->type == base; rule++)
+            {
+                result = add_rule(&all, type, rule->slot);
             }
         }
     }
-    if (search->rule_count > 1) {
-        qsort(search->rules, search->rule_count, sizeof(struct rule), compare_rules);
-    }
-    return 0;
+    sort_rules(search, &all);
+    PyMem_RawFree(named.items);
+    return result;
 }
 
 /* ---- all --------------------------------------------------------------------------- */
@@ -190,8 +245,8 @@ is_namespace(PyObject *dict)
     if (!DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys)) {
         return 0;
     }
-    PyObject *names[] = {&_Py_ID(__builtins__), &_Py_ID(__spec__),
-                         &_Py_ID(__loader__), &_Py_ID(__warningregistry__)};
+    // The first is in all that code has run in.
+    PyObject *names[] = {&_Py_ID(__builtins__), &_Py_ID(__name__)};
     for (size_t i = 0; found == 0 && i < Py_ARRAY_LENGTH(names); i++) {
         found = PyDict_Contains(dict, names[i]);
     }
