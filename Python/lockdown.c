@@ -35,6 +35,9 @@ _PyLockdown_Refusals(void)
     uint32_t refused = _Py_atomic_load_uint32(&_PyRuntime.lockdown.refused);
     PyThreadState *tstate = _PyThreadState_GET();
     if (tstate != NULL) {
+        if (tstate->interp->lockdown.opens_stream) {
+            return 0;
+        }
         refused |= _Py_atomic_load_uint32(&tstate->interp->lockdown.refused);
     }
     return refused;
@@ -471,11 +474,27 @@ _PyLockdown_Inherit(PyInterpreterState *interp, PyInterpreterState *creator)
     scrub_late(interp);
 }
 
+/* The standard streams of a new interpreter are made of the numbers 0, 1 and 2
+   before it runs any code but the library's: no guard is asked. */
+void
+_PyLockdown_BeginStream(void)
+{
+    _PyInterpreterState_GET()->lockdown.opens_stream = 1;
+}
+
+void
+_PyLockdown_EndStream(void)
+{
+    _PyInterpreterState_GET()->lockdown.opens_stream = 0;
+}
+
 /* The words stay: what still runs is refused as before. */
 void
 _PyLockdown_FiniInterp(PyInterpreterState *interp)
 {
     Py_CLEAR(interp->lockdown.environs);
     Py_CLEAR(interp->lockdown.hidden_path);
+    Py_CLEAR(interp->lockdown.program_text);
     _PyLockdown_FiniErrors(interp);
+    _PyLockdown_FiniNumbers(interp);
 }

@@ -418,17 +418,6 @@ _PyLockdown_right_certificates(PyObject *file, PyObject *folder)
     return Py_LOCKDOWN_FS_READ;
 }
 
-/* socket(fileno=number) takes over a descriptor, as accept() does with the one
-   it got.  What Windows passes as bytes comes from another process. */
-uint32_t
-_PyLockdown_right_socket(PyObject *fileno)
-{
-    if (fileno != NULL && PyNumber_Check(fileno)) {
-        return Py_LOCKDOWN_FD;
-    }
-    return Py_LOCKDOWN_NET;
-}
-
 /* The options that only say how a connection carries its bytes.  They need no
    right, because asyncio, http and socketserver set them on what they have
    accepted. */

@@ -133,7 +133,9 @@ _PyLockdown_ReadRequest(const PyConfig *config)
 int
 _PyLockdown_UseSafeFrozen(void)
 {
-    return _PyRuntime.lockdown.born_locked || _PyLockdown_HIDES(IMPORT);
+    // Where no file can be read no other code of a safe module can be had.
+    return _PyRuntime.lockdown.born_locked || _PyLockdown_HIDES(IMPORT)
+           || _PyLockdown_HIDES(FS_READ);
 }
 
 /* The folder of the program goes from sys.path: reading the program may import
@@ -186,10 +188,141 @@ _PyLockdown_EnterProgram(void)
     return 0;
 }
 
-int
-_PyLockdown_EnterArmedProgram(void)
+/* ---- the text of the program ------------------------------------------------ */
+
+/* The program is being compiled, and this is its text, or NULL if it is not
+   known. */
+void
+_PyLockdown_KeepProgramText(PyObject *text)
 {
-    return _PyRuntime.lockdown.start.armed ? _PyLockdown_EnterProgram() : 0;
+    if (_PyRuntime.lockdown.start.armed && text != NULL && PyUnicode_Check(text)) {
+        Py_XSETREF(_PyInterpreterState_GET()->lockdown.program_text,
+                   Py_NewRef(text));
+    }
+}
+
+/* All that is left in a file, as a C string; NULL and an exception. */
+static char *
+read_all(FILE *file)
+{
+    size_t length = 0, allocated = 1 << 14;
+    char *text = PyMem_RawMalloc(allocated);
+    while (text != NULL) {
+        length += fread(text + length, 1, allocated - length - 1, file);
+        if (length < allocated - 1) {
+            break;
+        }
+        char *more = PyMem_RawRealloc(text, allocated *= 2);
+        if (more == NULL) {
+            PyMem_RawFree(text);
+        }
+        text = more;
+    }
+    if (text == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    text[length] = '\0';
+    if (ferror(file)) {
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    else if (strlen(text) != length) {
+        PyErr_SetString(PyExc_SyntaxError,
+                        "source code cannot contain null bytes");
+    }
+    else {
+        return text;
+    }
+    PyMem_RawFree(text);
+    return NULL;
+}
+
+/* The text as a str: UTF-8, or what a line of it says. */
+static PyObject *
+decode_program(const char *text)
+{
+    Py_ssize_t length = (Py_ssize_t)strlen(text);
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
+        text += 3;
+        length -= 3;
+    }
+    PyObject *decoded = PyUnicode_DecodeUTF8(text, length, NULL);
+    if (decoded != NULL || !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+        return decoded;
+    }
+    PyErr_Clear();
+    PyObject *importlib = PyImport_ImportModule("importlib.util");
+    if (importlib == NULL) {
+        return NULL;
+    }
+    decoded = PyObject_CallMethod(importlib, "decode_source", "y#", text, length);
+    Py_DECREF(importlib);
+    if (decoded == NULL
+        && (PyErr_ExceptionMatches(PyExc_SyntaxError)
+            || PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)))
+    {
+        // The compiler will say it with the place where it is.
+        PyErr_Clear();
+        decoded = PyUnicode_FromString("");
+    }
+    return decoded;
+}
+
+/* Reads the program, if that is what this file is: `*text` is then for the
+   caller to free.  -1 and an exception if it cannot be read. */
+int
+_PyLockdown_ReadProgram(FILE *file, char **text)
+{
+    if (!_PyRuntime.lockdown.start.armed
+        || !_Py_IsMainInterpreter(_PyInterpreterState_GET()))
+    {
+        return 0;
+    }
+    *text = read_all(file);
+    PyObject *decoded = *text != NULL ? decode_program(*text) : NULL;
+    if (decoded == NULL) {
+        PyMem_RawFree(*text);
+        *text = NULL;
+        return -1;
+    }
+    _PyLockdown_KeepProgramText(decoded);
+    Py_DECREF(decoded);
+    return 0;
+}
+
+/* Tracebacks find the lines of the program where they find those of what is
+   typed at the prompt.  After the lock, which empties that place, and by the
+   name of the file that is shown then. */
+static int
+show_program(PyCodeObject *code, PyObject *text)
+{
+    PyObject *linecache = PyImport_ImportModule("linecache");
+    if (linecache == NULL) {
+        return -1;
+    }
+    PyObject *result = PyObject_CallMethod(linecache, "_register_code", "OOO",
+                                           code, text, code->co_filename);
+    Py_DECREF(linecache);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* The code of the program, if it is that, is about to run. */
+int
+_PyLockdown_EnterArmedProgram(PyCodeObject *code)
+{
+    if (!_PyRuntime.lockdown.start.armed) {
+        return 0;
+    }
+    PyInterpreterState *interp = _PyInterpreterState_GET();
+    PyObject *text = interp->lockdown.program_text;
+    interp->lockdown.program_text = NULL;
+    int result = _PyLockdown_EnterProgram();
+    if (result == 0 && text != NULL) {
+        result = show_program(code, text);
+    }
+    Py_XDECREF(text);
+    return result;
 }
 
 /* runpy imports the packages above a module before it reads the module.  Their

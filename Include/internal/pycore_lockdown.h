@@ -27,6 +27,21 @@ PyAPI_FUNC(PyObject *) _PyLockdown_CallToFill(PyObject *object,
                                               PyObject *method,
                                               PyObject *view);
 
+/* lockdown_numbers.c: the numbers of descriptors that locked code may use. */
+PyAPI_FUNC(int) _PyLockdown_KeepNumber(int *fd);
+PyAPI_FUNC(int) _PyLockdown_ParkNumber(int fd);
+PyAPI_FUNC(void) _PyLockdown_DetachNumber(int fd);
+PyAPI_FUNC(int) _PyLockdown_TakeNumber(int fd);
+PyAPI_FUNC(int) _PyLockdown_RefuseNumber(int fd, const char *operation);
+
+/* lockdown_family.c: the interpreters that locked code makes, and what goes
+   from one to another. */
+enum _PyLockdown_mailbox_kind { _PyLockdown_QUEUE, _PyLockdown_CHANNEL };
+PyAPI_FUNC(int) _PyLockdown_KeepMailbox(enum _PyLockdown_mailbox_kind kind,
+                                        int64_t id);
+PyAPI_FUNC(void) _PyLockdown_DropMailbox(enum _PyLockdown_mailbox_kind kind,
+                                         int64_t id);
+
 /* All that is refused here: the process's word and the interpreter's. */
 PyAPI_FUNC(uint32_t) _PyLockdown_Refusals(void);
 
@@ -45,10 +60,22 @@ extern PyStatus _PyLockdown_InitInterp(PyInterpreterState *interp);
 extern void _PyLockdown_FiniInterp(PyInterpreterState *interp);
 extern void _PyLockdown_Inherit(PyInterpreterState *interp,
                                 PyInterpreterState *creator);
+extern void _PyLockdown_BeginStream(void);
+extern void _PyLockdown_EndStream(void);
 extern PyObject *_PyLockdown_NewEnviron(void);
 extern int _PyLockdown_IsSafeModule(PyObject *name);
 extern PyObject *_PyLockdown_SafeModules(void);
 extern PyObject *_PyLockdown_UpstreamText(void);
+
+/* lockdown_numbers.c */
+extern void _PyLockdown_FiniNumbers(PyInterpreterState *interp);
+
+/* lockdown_family.c */
+extern void _PyLockdown_EnterFamily(PyInterpreterState *interp,
+                                    PyInterpreterState *creator);
+extern PyStatus _PyLockdown_InitImportConfig(PyInterpreterState *interp);
+extern void _PyLockdown_WaitForThreads(PyThreadState *tstate);
+PyAPI_FUNC(int) _PyLockdown_RefuseConfig(const PyInterpreterConfig *config);
 
 /* lockdown_scrub.c */
 struct _PyLockdown_scrub;
@@ -94,7 +121,9 @@ extern PyStatus _PyLockdown_ReadRequest(const PyConfig *config);
 extern int _PyLockdown_UseSafeFrozen(void);
 extern int _PyLockdown_ArmProgram(void);
 extern int _PyLockdown_EnterProgram(void);
-extern int _PyLockdown_EnterArmedProgram(void);
+extern int _PyLockdown_ReadProgram(FILE *file, char **text);
+extern void _PyLockdown_KeepProgramText(PyObject *text);
+extern int _PyLockdown_EnterArmedProgram(PyCodeObject *code);
 extern PyObject *_PyLockdown_WhyNotPackage(PyObject *name);
 
 #else  /* an extension module that sees the public API only */
@@ -153,7 +182,6 @@ PyAPI_FUNC(uint32_t) _PyLockdown_right_open(PyObject *file, const char *mode,
 PyAPI_FUNC(uint32_t) _PyLockdown_right_database(const char *flags);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_certificates(PyObject *file,
                                                     PyObject *folder);
-PyAPI_FUNC(uint32_t) _PyLockdown_right_socket(PyObject *fileno);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_setsockopt(PyObject *args);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_code_replace(PyCodeObject *code,
                                                     PyObject *const *args,
@@ -178,6 +206,23 @@ PyAPI_FUNC(uint32_t) _PyLockdown_right_sql(int action, const char *what,
                                            const char *which);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_authorizer(void);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_deserialize(void);
+
+/* lockdown_numbers.c */
+PyAPI_FUNC(uint32_t) _PyLockdown_right_number(int fd);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_pair(PyObject *args);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_socket(PyObject *fileno);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_wakeup(PyObject *number);
+
+/* lockdown_family.c: @family(RIGHT,args,kwargs) */
+#define _PyLockdown_right_family(RIGHT, ARGS, KWARGS) \
+    _PyLockdown_RightOfFamily(Py_LOCKDOWN_##RIGHT, ARGS, KWARGS)
+PyAPI_FUNC(uint32_t) _PyLockdown_RightOfFamily(uint32_t right, PyObject *args,
+                                               PyObject *kwargs);
+/* @mailbox(QUEUE,args,kwds) and @mailbox(CHANNEL,args,kwds) */
+#define _PyLockdown_right_mailbox(KIND, ARGS, KWARGS) \
+    _PyLockdown_RightOfMailbox(_PyLockdown_##KIND, ARGS, KWARGS)
+PyAPI_FUNC(uint32_t) _PyLockdown_RightOfMailbox(
+    enum _PyLockdown_mailbox_kind kind, PyObject *args, PyObject *kwargs);
 
 /* lockdown_memory.c */
 PyAPI_FUNC(uint32_t) _PyLockdown_right_unpacker(PyObject *unpack);

@@ -9,6 +9,33 @@
 
 #include <stdint.h>
 
+/* lockdown_numbers.c: the descriptors that locked code made. */
+struct _lockdown_number {
+    int fd;
+    int state;
+};
+
+struct _lockdown_numbers {
+    PyMutex mutex;
+    int length;
+    struct _lockdown_number *items;
+    int has_dead_end;
+    int dead_end;
+};
+
+/* lockdown_family.c: the queues and channels that locked code made. */
+struct _lockdown_mailbox {
+    int kind;
+    int64_t id;
+    int64_t family;
+};
+
+struct _lockdown_mailboxes {
+    PyMutex mutex;
+    size_t length, allocated;
+    struct _lockdown_mailbox *items;
+};
+
 /* Kept in _PyRuntime.  The words only ever gain bits. */
 struct _lockdown_runtime_state {
     /* The union of all words of this process, and the only thing that a guard
@@ -31,6 +58,8 @@ struct _lockdown_runtime_state {
     uint64_t hash_key;
     /* The key of the cipher under which addresses are shown. */
     uint32_t address_key[4];
+
+    struct _lockdown_mailboxes mailboxes;
 
     /* What the command line and the environment ask for. */
     struct {
@@ -55,6 +84,15 @@ struct _lockdown_interp_state {
        younger than the lock: code objects below it do not tell their file. */
     PyObject *hidden_path;
     uint32_t young_code;
+    /* One of its standard streams is being opened: nothing is refused meanwhile. */
+    int opens_stream;
+    /* Who made it, if that one was locked: an interpreter's id and 1; or 0. */
+    int64_t maker;
+    /* The first of those who made one another while locked; an id and 1. */
+    int64_t family;
+    struct _lockdown_numbers numbers;
+    /* The text of the program that is being read, for tracebacks; or NULL. */
+    PyObject *program_text;
 };
 
 #endif /* !Py_INTERNAL_LOCKDOWN_STATE_H */

@@ -104,10 +104,10 @@ class InterpreterTest(unittest.TestCase):
                     """ + self.CHILD_OR_ERROR % config)
                 self.check_child(facts)
 
-    def test_making_one_is_refused(self):
+    def test_making_one_that_shares_is_refused(self):
         facts = self.scenario("""
             |lockdownlib.lockdown()
-            |report(create=attempt(_interpreters.create))
+            |report(create=attempt(_interpreters.create, "legacy"))
             """)
         self.assertEqual(facts["create"], ["refused", "LockdownPermissionError", "runtime",
                                            "_interpreters.create"])

@@ -346,9 +346,8 @@ SUNG = returned(lambda s, seen: "the canary sings")
 TRUE = returned(lambda s, seen: True)
 
 P("_interpreters.create", "runtime",
-  lambda s: sung(_interpreters.exec(_interpreters.create(), SINGS)), SUNG,
-  # It opens its standard streams by number.
-  also=("fs.read", "fs.write", "fd"))
+  # One that is kept apart needs no right.
+  lambda s: sung(_interpreters.exec(_interpreters.create("legacy"), SINGS)), SUNG)
 P("_interpreters.exec", "runtime", lambda s: sung(_interpreters.exec(s.other, SINGS)), SUNG, other)
 P("_interpreters.run_string", "runtime",
   lambda s: sung(_interpreters.run_string(s.other, SINGS)), SUNG, other)
@@ -414,7 +413,6 @@ class ReceiveEnd:
     pass
 
 
-P("_interpchannels.create", "ipc", channel, TRUE)
 P("_interpchannels.destroy", "ipc",
   lambda s: _interpchannels.destroy(s.channel) or int(s.channel) not in channels(), TRUE, channel)
 P("_interpchannels.list_all", "ipc", lambda s: int(s.channel) in channels(), TRUE, channel)
@@ -480,7 +478,6 @@ class Full(Exception):
     pass
 
 
-P("_interpqueues.create", "ipc", lambda s: _interpqueues.create(2, 0, UNBOUND) in queues(), TRUE)
 P("_interpqueues.destroy", "ipc",
   lambda s: _interpqueues.destroy(s.queue) or s.queue not in queues(), TRUE, queue)
 P("_interpqueues.list_all", "ipc", lambda s: s.queue in queues(), TRUE, queue)

@@ -10,8 +10,8 @@ from .base import *
 # net: make, bind, connect or name-resolve a socket; send to an address not yet connected.
 
 P("socket.socket", "net", lambda s: socket.socket() and True, value(lambda text: text == "True"))
-P("socket.socketpair", "net", lambda s: len(socket.socketpair()), returned(lambda s, seen: 2),
-  also=("fd",))
+P("socket.socketpair", "net", lambda s: len(socket.socketpair(type=socket.SOCK_DGRAM)),
+  returned(lambda s, seen: 2), also=("fd",))
 P("socket.socket.bind", "net", lambda s: s.socket.bind((LOOPBACK, 0)) or s.socket.getsockname(),
   value(lambda text: "('127.0.0.1', 0)" not in text), tcp)
 P("socket.socket.connect", "net", lambda s: s.socket.connect(s.address)

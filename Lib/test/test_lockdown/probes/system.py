@@ -370,7 +370,6 @@ def watched(change):
     return call
 
 
-P("select.epoll", "fd", lambda s: setattr(s, "set", select.epoll()), changed("fds"))
 P("select.epoll.fromfd", "fd",
   lambda s: select.epoll.fromfd(s.set.fileno()).poll(0) == [(s.reader, IN)],
   returned(lambda s, seen: True), watcher("epoll", IN))
