@@ -107,7 +107,8 @@ P("_imp.exec_dynamic", "import",
   lambda s: _imp.exec_dynamic(s.module) or len(set(vars(s.module)) - s.before) > 0,
   returned(lambda s, seen: True), shared_module, exists=has_shared_libraries)
 P("_imp._override_frozen_modules_for_tests", "import", lambda s: frozen_or_not(),
-  returned(lambda s, seen: [True, False]))
+  # Where no file can be read, modules are frozen whatever the switch says.
+  returned(lambda s, seen: [True, False]), also=("fs.read",))
 P("_imp._override_multi_interp_extensions_check", "import",
   lambda s: _imp._override_multi_interp_extensions_check(-1),
   # It is for other interpreters, and says so in this one.
