@@ -257,13 +257,10 @@ decode_program(const char *text)
     }
     decoded = PyObject_CallMethod(importlib, "decode_source", "y#", text, length);
     Py_DECREF(importlib);
-    if (decoded == NULL
-        && (PyErr_ExceptionMatches(PyExc_SyntaxError)
-            || PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)))
-    {
-        // The compiler will say it with the place where it is.
-        PyErr_Clear();
-        decoded = PyUnicode_FromString("");
+    if (decoded == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+        PyErr_SetString(PyExc_SyntaxError,
+                        "the program is neither in UTF-8 nor in an encoding "
+                        "that it declares");
     }
     return decoded;
 }

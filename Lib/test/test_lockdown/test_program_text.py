@@ -1,0 +1,60 @@
+"""The text of the program is kept at the lock: tracebacks show its lines and read no file."""
+
+import os
+import unittest
+from test.test_lockdown import fresh
+
+PROGRAM = """\
+def function():
+    return 1 / 0  # the line
+
+function()
+"""
+
+
+class ProgramTextTest(fresh.FolderTest):
+
+    def test_command_and_standard_input(self):
+        for arguments, stdin in (["-c", PROGRAM], ""), (["-"], PROGRAM):
+            with self.subTest(arguments[0]):
+                err = fresh.run("-I", "-X", "lockdown", *arguments, stdin=stdin, expect=1).err
+                self.assertIn("    return 1 / 0  # the line\n", err)
+                self.assertIn("line 2, in function\n", err)
+                self.assertIn("ZeroDivisionError: division by zero", err)
+
+    def write_bytes(self, data):
+        path = os.path.join(self.folder, "program.py")
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def test_encodings(self):
+        for start, encoding in (b"", "utf-8"), (b"\xef\xbb\xbf", "utf-8"), \
+                (b"# coding: latin-1\n", "latin-1"), (b"# coding: cp037x\n", None):
+            with self.subTest(start):
+                path = self.write_bytes(start + "print(ascii('\xfc'))\r\n".encode(encoding or "utf-8"))
+                for options in (), ("-X", "lockdown"):
+                    outcome = fresh.run("-I", *options, path, expect=None)
+                    if encoding:
+                        self.assertEqual(outcome.out.strip(), r"'\xfc'")
+                    else:
+                        self.assertIn("SyntaxError", outcome.err)
+                        self.assertEqual(outcome.returncode, 1)
+
+    def test_what_is_no_program(self):
+        for data in b"print(1)\0\n", b"# \xff\n", b"x = (\n":
+            with self.subTest(data):
+                path = self.write_bytes(data)
+                for options in (), ("-X", "lockdown"):
+                    outcome = fresh.run("-I", *options, path, expect=1)
+                    self.assertIn("SyntaxError", outcome.err)
+                    self.assertEqual(outcome.out, "")
+
+    def test_a_long_program(self):
+        path = self.write_bytes(b"x = 1\n" * 20000 + b"print(x)")
+        self.assertEqual(fresh.run("-I", "-X", "lockdown", path).out, "1\n")
+        self.assertEqual(fresh.run("-I", "-X", "lockdown", "-x", path).out, "1\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
