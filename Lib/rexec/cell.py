@@ -178,8 +178,8 @@ class Cell:
     def _request(self, code, inputs, stdin, modules):
         if not isinstance(code, str):
             raise TypeError(f"code must be a str, the source, not {type(code).__name__}")
-        if not isinstance(stdin, str):
-            raise TypeError(f"stdin must be a str, not {type(stdin).__name__}")
+        if not callable(stdin) and not isinstance(stdin, str):
+            raise TypeError(f"stdin must be a str or a callable, not {type(stdin).__name__}")
         inputs = dict(inputs or {})
         _check_names("inputs", inputs)
         modules = dict(modules or {})
@@ -187,7 +187,7 @@ class Cell:
             if not isinstance(name, str) or not isinstance(source, str):
                 raise TypeError("modules must be names and sources, both str")
             _check_names("modules", name.split("."))
-        return {"code": str(code), "inputs": self._encode(inputs), "stdin": str(stdin),
+        return {"code": str(code), "inputs": self._encode(inputs), "stdin": stdin if callable(stdin) else str(stdin),
                 "modules": modules, "output": self.limits.output}
 
     def _call_request(self, name, args, kwargs):
@@ -270,6 +270,10 @@ class Cell:
             run = Run(self, self._number, timeout, caller)
             self._interrupt = False
             self._run = run
+            read = request.get("stdin")
+            if callable(read):
+                self._services["input"] = lambda operation, args, kwargs: read()
+                request["stdin"] = None
             self._channel.put(kind, run.number, encode(request, _ROOM, 200))
             try:
                 return self._follow(run)

@@ -87,6 +87,53 @@ def _make_raw(io, channel, name, number):
     return Output()
 
 
+def _make_input(io):
+    class Input(io._TextIOBase):
+        """Standard input that the supervisor is asked for as it is wanted."""
+
+        name = "<stdin>"
+        encoding = "utf-8"
+
+        def __init__(self):
+            self._text = ""
+
+        def readable(self):
+            return True
+
+        def _more(self):
+            text = _worker.ask("input", "read")
+            self._text += text
+            return bool(text)
+
+        def _take(self, size):
+            text, self._text = self._text[:size], self._text[size:]
+            return text
+
+        def read(self, size=-1):
+            if size is None or size < 0:
+                while self._more():
+                    pass
+                size = len(self._text)
+            while len(self._text) < size and self._more():
+                pass
+            return self._take(size)
+
+        def readline(self, size=-1):
+            size = -1 if size is None else size
+            looked = 0
+            while True:
+                end = self._text.find("\n", looked) + 1
+                if end:
+                    break
+                looked = end = len(self._text)
+                if 0 <= size <= end or not self._more():
+                    break
+            return self._take(min(end, size) if size >= 0 else end)
+
+    Input.__qualname__ = Input.__name__ = "CellInput"
+    return Input()
+
+
 def begin(worker):
     """After the lock, when it is known whose cell this is."""
     import _sitebuiltins
@@ -184,7 +231,8 @@ def perform(worker, is_call, request):
         _finder.modules.update(request["modules"])
     _main.__dict__.update(_open(request["inputs"]))
     import _io
-    sys.stdin = sys.__stdin__ = _io.StringIO(request["stdin"])
+    stdin = request["stdin"]
+    sys.stdin = sys.__stdin__ = _make_input(_io) if stdin is None else _io.StringIO(stdin)
     filename = f"<run {worker.run}>"
     remember(filename, request["code"])
     return _execute(worker, request["code"], filename)

@@ -42,7 +42,15 @@ class _Call:
         if self.told is not None:
             self.told(self)
         else:
+            self.wake()
+
+    def wake(self):
+        """Have its thread look again; False if it is to look already."""
+        try:
             self.lock.release()
+        except RuntimeError:
+            return False
+        return True
 
 
 class Worker:
@@ -157,11 +165,7 @@ class Worker:
     def pass_on(self):
         """Nobody reads any more: wake one who waits."""
         for call in list(self.calls.values()):
-            if call.told is None:
-                try:
-                    call.lock.release()
-                except RuntimeError:
-                    continue    # it is awake
+            if call.told is None and call.wake():
                 break
 
     def cancel(self, call):
