@@ -1,8 +1,10 @@
 """Reading the ledger's table of modules: which do no harm in a locked interpreter, and what the
 lock clears in them."""
 
+import importlib.util
 import re
 from collections import namedtuple
+from pathlib import Path
 
 from guards import RIGHTS
 from overlay import OverlayError
@@ -20,11 +22,19 @@ _PYTHON = {"plain", "keeps", "cleared"}
 _C = {"judged", "guarded"}
 _VERDICTS = _PYTHON | _C | {"name", "out"}
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.?\*)?\Z")
-_STEP = r"(?:\.[A-Za-z_]\w*|\['[^'\\]+'\]|\[\d\])"
-_SLOT = re.compile(rf"(?:unless ([a-z.]+) )?(?:([\w.]+):)?([A-Za-z_]\w*{_STEP}*)(?:\(\))?"
-                   r"=(None|\"\"|\"<locked>\"|\(\)|False|0|\{\}|\[\]|set\(\)|cache)\Z")
-_EACH = re.compile(r"(?:unless ([a-z.]+) )?(?:([\w.]+):)?each ([A-Za-z_][\w.]*)\.([A-Za-z_]\w*)"
-                   r"=(None|\"\"|\"<locked>\"|\(\)|False|0|\{\}|\[\]|set\(\))\Z")
+
+_SLOTS = Path(__file__).resolve().parents[2] / LEDGER / "slots.py"
+
+
+def _load(path):
+    """The module in the file PATH: it belongs to a package that cannot be imported here."""
+    spec = importlib.util.spec_from_file_location("slots", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+read_slots = _load(_SLOTS).read_slots
 
 
 def read_safe_modules(table, pristine, new):
@@ -107,18 +117,15 @@ def _nearest(name, exact):
 
 def _add_slots(safe, where, entry, reason, problems):
     """Add the slots that REASON begins with to those of SAFE."""
-    text = re.sub(r"\A(?:\w+=no )", "", reason).partition(" - ")[0]
-    for slot in text.split("; "):
-        right = re.match(r"unless (\S+)", slot)
-        if right and right[1] not in RIGHTS:
-            problems.append(f"{where}: {right[1]} is not a right: use one of {' '.join(RIGHTS)}")
-        if match := _EACH.match(slot):
-            safe.instances.append((match[2] or entry, *match.groups()[2:], match[1] or ""))
-        elif match := _SLOT.match(slot):
-            safe.slots.append((match[2] or entry, *match.groups()[2:], match[1] or ""))
-        else:
-            problems.append(f"{where}: {slot!r} is no slot: write PATH=VALUE, and \" - \" before"
-                            f" the reason")
+    slots, instances, wrong = read_slots(entry, reason)
+    for *_, right in slots + instances:
+        if right and right not in RIGHTS:
+            problems.append(f"{where}: {right} is not a right: use one of {' '.join(RIGHTS)}")
+    for slot in wrong:
+        problems.append(f"{where}: {slot!r} is no slot: write PATH=VALUE, and \" - \" before"
+                        f" the reason")
+    safe.slots.extend(slots)
+    safe.instances.extend(instances)
 
 
 def _module(file):

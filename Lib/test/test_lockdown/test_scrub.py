@@ -2,10 +2,10 @@
 
 import json
 import os
-import re
 import unittest
 from test import support
 from test.test_lockdown import fresh, ledger
+from test.test_lockdown.ledger.slots import read_slots
 
 
 def slots():
@@ -16,13 +16,11 @@ def slots():
             words = line.rstrip("\n").split("\t")
             if len(words) < 3 or words[1] != "cleared":
                 continue
-            text = words[2].removeprefix("frozen=no ").partition(" - ")[0]
-            for slot in text.split("; "):
-                slot = re.sub(r"^unless \S+ ", "", slot)
-                # A slot of each instance of a class has the class and the attribute as its path.
-                path, value = slot.rsplit("=", 1)
-                module, colon, rest = path.partition(":")
-                found.append((module, rest, value) if colon else (words[0], path, value))
+            plain, instances, _ = read_slots(words[0], words[2])
+            found += [slot[:3] for slot in plain]
+            # A slot of each instance of a class has the class and the attribute as its path.
+            found += [(module, f"each {kind}.{attribute}", value)
+                      for module, kind, attribute, value, _ in instances]
     return found
 
 
