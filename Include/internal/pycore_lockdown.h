@@ -21,11 +21,13 @@ PyAPI_FUNC(int) _PyLockdown_IsRefused(uint32_t rights);
 /* The same where the thread may be without the GIL. */
 PyAPI_FUNC(int) _PyLockdown_IsRefusedDetached(uint32_t rights);
 
+#if !defined(Py_LIMITED_API) || Py_LIMITED_API+0 >= 0x030b0000
 /* lockdown_memory.c: memoryviews that would outlive the memory. */
 PyAPI_FUNC(PyObject *) _PyLockdown_ViewOfCopy(const Py_buffer *memory);
 PyAPI_FUNC(PyObject *) _PyLockdown_CallToFill(PyObject *object,
                                               PyObject *method,
                                               PyObject *view);
+#endif
 
 /* lockdown_numbers.c: the numbers of descriptors that locked code may use. */
 PyAPI_FUNC(int) _PyLockdown_KeepNumber(int *fd);

@@ -15,14 +15,14 @@ ROOT = TABLE.parents[2]
 ROOT_FILES = "Tools/overlay/root/"
 FOLDERS = ("Doc", "Include", "Lib", "Modules", "Objects", "PC", "PCbuild", "Parser",
            "Programs", "Python", ROOT_FILES)
-CHANGED = re.compile(r"(.+?)(?:\.until-[\d.]+)?\.(?:guards|patch)$")
+CHANGED = re.compile(r"(.+?)(?:\.until-[\d.]+)?\.(?:guards|patch)$|(.+\.inert)$")
 
 
 def woven_files():
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
             if match := CHANGED.match(path.relative_to(ROOT).as_posix()):
-                yield match[1].removeprefix(ROOT_FILES)
+                yield (match[1] or match[2]).removeprefix(ROOT_FILES)
 
 
 def read_table():

@@ -12,6 +12,7 @@ from pathlib import Path
 import cscan
 import fetch
 import guards
+import inert
 import patches
 import surface
 from overlay import OverlayError, read_overlay, release_key
@@ -66,6 +67,10 @@ def _landed(weave):
         if not rows:
             continue
         text = output.data.decode("utf-8")
+        whole = weave.whole.get(name)
+        for line in inert.unguarded_macros(text) if whole else ():
+            problems.append(f"{whole.table}:{whole.line}: {weave.release}: {name}:{line}: a macro"
+                            f" makes a function without a guard: correct the weaver")
         for definition in cscan.definitions(text):
             row = rows.get(definition.name)
             start = f"\n    if ({row.check}) return " if row else None

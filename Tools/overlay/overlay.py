@@ -42,6 +42,7 @@ class Target:
         self.name = name
         self.new = None         # Input of a new file
         self.guards = None      # Input of a guard table
+        self.inert = None       # Input of a table that guards whole files, these among others
         self.patches = {}       # release bound, or None for the plain one -> Input
 
     def patch_for(self, release):
@@ -81,6 +82,9 @@ def read_overlay(root):
         elif place.endswith(".patch"):
             target = targets.setdefault(place[:-6], Target(place[:-6]))
             target.patches[None] = item
+        elif place.endswith(".inert"):
+            target = targets.setdefault(place, Target(place))
+            target.inert = item
         elif place.endswith(".guards"):
             target = targets.setdefault(place[:-7], Target(place[:-7]))
             target.guards = item

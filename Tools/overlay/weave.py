@@ -15,6 +15,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import guards
+import inert
 import patches
 import register
 from overlay import OverlayError, read_overlay
@@ -41,6 +42,7 @@ class Weave:
         self.known = known or {}        # name -> Output that stands in the tree already
         self.outputs = {}               # name -> Output
         self.rows = {}                  # (file, C function) -> Row
+        self.whole = {}                 # upstream file -> inert.Pattern that guards all of it
         self.failed = set()    # files that problems kept from being made
         self.tables = 0
         self.patches = 0
@@ -51,10 +53,13 @@ class Weave:
         targets = read_overlay(self.source)
         new = {name: target.new for name, target in targets.items() if target.new}
         added = register.entries(new)
+        tables = [targets.pop(name).inert for name in sorted(targets) if targets[name].inert]
+        whole = inert.find(tables, self.pristine, self.release, self.problems)
         operations = {}
-        for name in sorted({*targets, *added}):
+        for name in sorted({*targets, *added, *whole}):
             try:
-                self._target(name, targets.get(name), added.get(name, []), operations)
+                self._target(name, targets.get(name), added.get(name, []), whole.get(name),
+                             operations)
             except OverlayError as error:
                 self.problems.extend(error.problems)
         self._tables(operations, new)
@@ -62,7 +67,7 @@ class Weave:
             raise OverlayError(self.problems)
         return self
 
-    def _target(self, name, target, added, operations):
+    def _target(self, name, target, added, whole, operations):
         upstream = self.pristine / name
         parts = []
         patch = target and target.patch_for(self.release)
@@ -78,16 +83,16 @@ class Weave:
             where = (table or patch).name if table or patch else name
             raise OverlayError(f"{where}:1: {self.release}: upstream has no {name}: correct the"
                                f" name or remove it")
-        if not (new or patch or table or added):
+        if not (new or patch or table or added or whole):
             return                      # only patches for other releases
-        header = guards.clinic_header(name) if table else None
+        header = guards.clinic_header(name) if table or whole else None
         if header and not (self.pristine / header).exists():
             header = None
         for path in [upstream] + ([self.pristine / header] if header else []):
             if path.exists():
                 parts.append(path.read_bytes())
         parts += [item.data for item in (new, patch, table) if item]
-        key = _hash(repr((name, self.release, added)).encode(), *parts)
+        key = _hash(repr((name, self.release, added, whole)).encode(), *parts)
         mode = (new.path if new else upstream).stat().st_mode & 0o777
         known = self.known.get(name)
         if known and known.key == key and (known.also is None or known.also in self.known):
@@ -95,7 +100,7 @@ class Weave:
             if known.also:
                 self.outputs[known.also] = self.known[known.also]
         else:
-            self._weave(name, upstream, new, patch, table, added, header, mode, key)
+            self._weave(name, upstream, new, patch, table, added, whole, header, mode, key)
         output = self.outputs.get(name)
         for function, (operation, where) in (output.operations if output else {}).items():
             other = operations.setdefault(function, [operation, where])
@@ -103,7 +108,7 @@ class Weave:
                 self.problems.append(f"{where}: {self.release}: is called {operation} here and"
                                      f" {other[0]} in {other[1]}: give both one name=")
 
-    def _weave(self, name, upstream, new, patch, table, added, header, mode, key):
+    def _weave(self, name, upstream, new, patch, table, added, whole, header, mode, key):
         data = new.data if new else upstream.read_bytes()
         if new and not table:
             self.outputs[name] = Output(data, mode, {}, key)
@@ -121,15 +126,22 @@ class Weave:
             text = register.enter(added, text, name, self.release, self.problems)
         made = {}
         texts = {name: text}
-        if table:
+        if table or whole:
             if header:
                 texts[header] = (self.pristine / header).read_bytes().decode("utf-8")
-            rows = guards.parse_table(table, self.problems)
-            self.tables += 1
+            rows = guards.parse_table(table, self.problems) if table else []
+            if whole:
+                taken = {row.function for row in rows}
+                rows += [row for row in inert.rows(whole, texts) if row.function not in taken]
+            self.tables += bool(table)
             made = guards.apply_rows(rows, name, texts, self.release, self.problems)
+            if whole:
+                texts[name] = inert.guard_macros(whole, texts[name])
+                self.whole[name] = whole
             with_header = guards.add_header(texts[name])
-            if with_header is None:
-                self.problems.append(f"{table.name}:1: {self.release}: {name} does not include"
+            if with_header is None and not name.endswith(".h"):     # its includer has it
+                where = f"{table.name}:1" if table else f"{whole.table}:{whole.line}"
+                self.problems.append(f"{where}: {self.release}: {name} does not include"
                                      f" Python.h: guard the file that includes it")
             texts[name] = with_header or texts[name]
             if header and texts[header].encode() == (self.pristine / header).read_bytes():
@@ -138,7 +150,9 @@ class Weave:
             self.failed.add(name)
             return
         also = header if header in texts else None
-        operations = {f: [operation, row.where] for f, (operation, row) in made.items()}
+        # A function that is known by its own name alone needs no entry.
+        operations = {f: [operation, row.where] for f, (operation, row) in made.items()
+                      if f != operation}
         self.outputs[name] = Output(texts[name].encode("utf-8"), mode, operations, key, also)
         if also:
             self.outputs[also] = Output(texts[also].encode("utf-8"), mode)
