@@ -35,8 +35,10 @@ needs a right
    *it passes when these are kept*: that is tried.
 
 hidden
-   Of ``env`` it was refused nothing, and it passes when that is kept too: it looks
-   for paths, for source lines by them, or for the environment.
+   It passes when ``env``, ``import`` and ``code`` are kept besides, though nothing
+   told of a refusal: it looks for paths, for source lines by them or for the
+   environment, for what lies on :data:`sys.path`, or has C code do what only code
+   that could break the interpreter needs.
 
 explained
    It fails though all this is kept.  Each has a line with its reason in

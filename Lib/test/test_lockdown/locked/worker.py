@@ -7,13 +7,13 @@ The process imports the file and what it imports, as a host would, and forks: ea
 itself with keep=() and runs the methods of one class, and after a death or a wait without end another
 child goes on with the rest. A method that did not pass runs again in a child of its own, locked, and
 once in one that is not. If rights were refused while it ran, it runs again with these kept, until
-it passes or nothing more is refused; env is then kept too, with which nothing is hidden but what
-objects' addresses are. So each method is one of
+it passes or nothing more is refused; those rights are then kept too of which no refusal tells,
+because without them something is hidden or left undone. So each method is one of
 
     pass    passes with nothing kept
     skip    is skipped unlocked
     right   passes when the rights it was refused are kept: those are named
-    hidden  passes when env is kept besides, of which it was refused nothing
+    hidden  passes when env, import and code are kept besides
     other   does not pass, though all this is kept
 
 What it finds is written to standard output, a JSON object on a line for each method.
@@ -42,6 +42,9 @@ import lockdownlib
 CLASS_PATIENCE, METHOD_PATIENCE, REFUSED_PATIENCE, LONGEST = 15, 40, 3, 200
 # Bytes that a child may have: when locked, a loop may go on that should have been ended.
 MEMORY = 2 << 30
+# Without these, paths and the environment are hidden, finders of files find nothing, and C code does
+# not what could break it.
+SILENT = {"env", "import", "code"}
 # How a method ended, from the best to the worst.
 ENDS = ("pass", "skip", "fail", "dead", "hangs")
 # The end of a text is where the error is.
@@ -321,8 +324,8 @@ class File:
         first, kept, kind = refusals[0] if refusals else "", set(), "right"
         while end != "pass":
             new = {line.partition(" ")[0] for line in refusals} & set(lockdownlib.RIGHTS) - kept
-            if not new and "env" not in kept:
-                new, kind = {"env"}, "hidden"
+            if not new and SILENT - kept:
+                new, kind = SILENT - kept, "hidden"
             if not new:
                 return "other", [], first, f"{end}, keeping {sorted(kept)}\n{text}"
             kept |= new
