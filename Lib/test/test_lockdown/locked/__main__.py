@@ -125,11 +125,9 @@ def main():
     if not os.path.exists(mutation.MUTANT):
         parser.error("there is no python-mutant: run make mutant")
     names = tables.files()
-    if args.page and args.files:
-        parser.error("--page is for a run of all files")
     if set(args.files) - set(names):
         parser.error(f"not a test file that is run: {min(set(args.files) - set(names))}")
-    names = args.files or names
+    everything, names = names, args.files or names
     # So that workers are ended, and their children, however this process is asked to end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -154,7 +152,7 @@ def main():
           f" {spent.children_user + spent.children_system:.0f} s of processor time")
     if args.page and not problems:
         with open(args.page, "w", encoding="utf-8") as file:
-            file.write(report.page(results, explained))
+            file.write(report.page(results, explained, everything))
     return 1 if problems else 0
 
 

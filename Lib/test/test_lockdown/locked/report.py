@@ -93,14 +93,15 @@ def _package(name):
     return name.partition(".")[0]
 
 
-def page(results, explained):
-    """The page of the manual."""
+def page(results, explained, names):
+    """The page of the manual; NAMES are all files that can be run, RESULTS those that were."""
     every = everything(results)
     parts = [ABOUT]
     release = lockdownlib.status().upstream
     number, passed, skipped, right, hidden, other = count(every)
     parts.append(textwrap.fill(
-        f"Of CPython {release}'s tests {len(results)} files were run, with {number:,} methods: "
+        f"Of the {len(names)} files of CPython {release}'s tests that can be run so, "
+        f"{len(results)} were for this page.  They have {number:,} methods: "
         f"{passed:,} pass, {skipped:,} are skipped, {right:,} need a right, {hidden:,} look for "
         f"what is hidden and {other:,} are explained.", 79) + "\n")
     parts.append("A method may need several rights:\n")
@@ -122,7 +123,12 @@ def page(results, explained):
         *((f"``{name}``", *(f"{number:,}" for number in count(records)),
            ", ".join(f"{word} {times}" for word, times in by_right(records)) or "--")
           for name, records in packages.items())]))
-    parts.append("Not run:\n")
+    late = [name for name in names if name not in results]
+    if late:
+        parts.append(textwrap.fill(
+            "Not run for this page: " + ", ".join(f"``{name}``" for name in late) + ".", 79,
+            break_long_words=False, break_on_hyphens=False) + "\n")
+    parts.append("Never run:\n")
     parts.append(_list_table("Left out", "30 70", [
         ("File", "Reason"),
         *((f"``{name}``", reason) for name, reason in sorted(tables.left_out().items()))]))

@@ -27,7 +27,6 @@ import resource
 import select
 import signal
 import sys
-import tempfile
 import time
 import traceback
 import unittest
@@ -203,14 +202,12 @@ class File:
         """
         sys.stdout.flush()
         reading, writing = os.pipe()
-        folder = tempfile.mkdtemp(prefix="locked-")
         child = os.fork()
         if child == 0:
             try:
                 os.setsid()
                 resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
                 os.close(reading)
-                os.chdir(folder)
                 null = os.open(os.devnull, os.O_RDWR)
                 for number in range(3):
                     os.dup2(null, number)
@@ -225,7 +222,10 @@ class File:
             return self.listen(child, reading, numbers, patience)
         finally:
             os.close(reading)
-            os_helper.rmtree(folder)
+            # What one child leaves behind is not the next one's.
+            for entry in os.listdir():
+                (os_helper.unlink if os.path.islink(entry) or not os.path.isdir(entry)
+                 else os_helper.rmtree)(entry)
 
     def listen(self, child, reading, numbers, patience):
         found, running, fixture, rest = {}, None, None, b""
@@ -353,12 +353,11 @@ class File:
 
 def prepare():
     """As regrtest does for its tests, none of which is asked for a resource."""
-    support.use_resources = []
+    support.use_resources = {}
     support.verbose = False
     # The tests see no more of it, and the processes that they start do not write to it.
     notes = open(int(os.environ.pop("LOCKDOWN_NOTES")), "r+b", buffering=0)
     os.set_inheritable(notes.fileno(), False)
-    os.chdir(tempfile.gettempdir())
     return notes
 
 
@@ -375,12 +374,14 @@ def main():
         out.write("\n")
         out.flush()
     begin = time.monotonic()
-    try:
-        file = File(sys.argv[1], notes)
-    except unittest.SkipTest as skip:
-        tell(sys.argv[1], "skip", [], "", str(skip))
-    else:
-        file.classify_all(tell)
+    # Some names are made while the file is imported, of the folder that is current then.
+    with os_helper.temp_cwd(None):
+        try:
+            file = File(sys.argv[1], notes)
+        except unittest.SkipTest as skip:
+            tell(sys.argv[1], "skip", [], "", str(skip))
+        else:
+            file.classify_all(tell)
     json.dump({"seconds": round(time.monotonic() - begin, 1)}, out)
     out.write("\n")
     out.flush()
