@@ -81,11 +81,11 @@ def sums(results, explained, problems):
             f" {len(problems)} problems")
 
 
-def _list_table(title, widths, rows):
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", f"   :widths: {widths}", ""]
+def _table(title, widths, rows):
+    """A line a row, as the pages of many files would be long otherwise."""
+    lines = [f".. csv-table:: {title}", "   :header-rows: 1", f"   :widths: {widths}", ""]
     for row in rows:
-        for number, cell in enumerate(row):
-            lines.append(f"   {'* -' if number == 0 else '  -'} {cell}")
+        lines.append("   " + ",".join(f'"{cell}"' for cell in row))
     return "\n".join(lines) + "\n"
 
 
@@ -105,20 +105,20 @@ def page(results, explained, names):
         f"{passed:,} pass, {skipped:,} are skipped, {right:,} need a right, {hidden:,} look for "
         f"what is hidden and {other:,} are explained.", 79) + "\n")
     parts.append("A method may need several rights:\n")
-    parts.append(_list_table("Rights needed", "30 70",
+    parts.append(_table("Rights needed", "30 70",
                              [("Right", "Methods"),
                               *((f"``{word}``", f"{times:,}") for word, times in by_right(every))]))
     words = collections.Counter(explained[record["name"]].word for record in every
                                 if record["kind"] == "other")
     parts.append("Those that are explained, by the word of their line:\n")
-    parts.append(_list_table("Explanations", "15 15 70", [
+    parts.append(_table("Explanations", "15 15 70", [
         ("Word", "Methods", "The method"),
         *((word, str(words[word]), text) for word, text in tables.WORDS.items() if words[word])]))
     packages = {}
     for name, records in results.items():
         packages.setdefault(_package(name), []).extend(records)
     parts.append("By file; those in a package are taken together:\n")
-    parts.append(_list_table("Files", "24 9 9 9 9 9 9 22", [
+    parts.append(_table("Files", "24 9 9 9 9 9 9 22", [
         ("File", *HEADS, "Rights"),
         *((f"``{name}``", *(f"{number:,}" for number in count(records)),
            ", ".join(f"{word} {times}" for word, times in by_right(records)) or "--")
@@ -129,7 +129,7 @@ def page(results, explained, names):
             "Not run for this page: " + ", ".join(f"``{name}``" for name in late) + ".", 79,
             break_long_words=False, break_on_hyphens=False) + "\n")
     parts.append("Never run:\n")
-    parts.append(_list_table("Left out", "30 70", [
+    parts.append(_table("Left out", "30 70", [
         ("File", "Reason"),
         *((f"``{name}``", reason) for name, reason in sorted(tables.left_out().items()))]))
     return "\n".join(parts)
