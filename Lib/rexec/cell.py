@@ -15,7 +15,7 @@ from .channel import CALLS_OPEN
 from .errors import CellClosed, CellCrashed, CellError, LimitExceeded
 from .limits import Limits, check_kept
 from .run import Future, Here, OnLoop, Result, Run, Usage
-from .values import Malformed, OverLimit, decode, encode
+from .values import Malformed, OverLimit, decode, encode, encode_parts
 
 CUT = "\n[output cut: its limit is {} bytes]\n"
 _ROOM = 1 << 46
@@ -76,7 +76,7 @@ class Cell:
                  "value": self.limits.value, "depth": self.limits.depth,
                  "threads": self.limits.threads,
                  "files": self._files.cwd if self._files else None}
-        self._channel.put(kinds.SETUP, 0, encode(setup, _ROOM, 200))
+        self._channel.put(kinds.SETUP, 0, encode_parts(setup, _ROOM, 200))
 
     # -- what is public
 
@@ -274,7 +274,7 @@ class Cell:
             if callable(read):
                 self._services["input"] = lambda operation, args, kwargs: read()
                 request["stdin"] = None
-            self._channel.put(kind, run.number, encode(request, _ROOM, 200))
+            self._channel.put(kind, run.number, encode_parts(request, _ROOM, 200))
             try:
                 return self._follow(run)
             except Malformed as error:
@@ -337,7 +337,7 @@ class Cell:
         if kind == kinds.OUTPUT:
             self._take_output(run, payload)
             return None
-        value = decode(payload, self.limits.value + kinds.ROOM * 8, 20)
+        value = decode(payload, self.limits.value + kinds.ROOM * 8, 20, views=True)
         if kind == kinds.STARTED:
             if run.started:
                 raise Malformed("started twice")
@@ -384,7 +384,7 @@ class Cell:
             raise Malformed("a call of another form")
         number, own, what, operation, data = value
         if (type(number) is not int or type(own) is not bool or type(what) is not str
-                or type(operation) not in (str, tuple) or type(data) is not bytes):
+                or type(operation) not in (str, tuple) or type(data) is not memoryview):
             raise Malformed("a call of another form")
         run.calls += 1
         if self.limits.calls is not None and run.calls > self.limits.calls:
@@ -423,7 +423,7 @@ class Cell:
                 ok, value = False, error
         if not ok:
             reply = report.of_exception(value)
-        self._channel.put(kinds.REPLY, run.number, encode((number, ok, reply), _ROOM, 200))
+        self._channel.put(kinds.REPLY, run.number, encode_parts((number, ok, reply), _ROOM, 200))
 
     def _take_result(self, run, value):
         kind, *rest = value if type(value) is tuple and value else (None,)
@@ -436,7 +436,7 @@ class Cell:
                 if type(why) is not str:
                     raise Malformed("a value of another form")
                 crossed, why = None, report.escape(why[:1000])
-            elif type(data) is bytes and why is None:
+            elif type(data) is memoryview and why is None:
                 try:
                     crossed = decode(data, self.limits.value, self.limits.depth, self._resolve)
                 except OverLimit as over:

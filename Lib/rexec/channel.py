@@ -15,7 +15,7 @@ written; of all other kinds it is one value, see values.py.  The cell's end is M
 import _struct
 from _collections import deque
 
-from .values import Malformed
+from .values import LARGE, Malformed
 
 VERSION = 1
 
@@ -90,13 +90,21 @@ class FrameReader:
             return None
         begin = self.place + HEADER.size
         self.place = begin + size
-        return kind, run, bytes(memoryview(self.data)[begin:self.place])
+        if size < LARGE:
+            return kind, run, bytes(self.data[begin:self.place])
+        # Not copied, but given away.
+        data = self.data
+        self.data = data[self.place:]
+        payload = memoryview(data)[begin:self.place]
+        self.place = 0
+        return kind, run, payload
 
 
 class Channel:
     """The supervisor's end: nothing here waits, the caller polls."""
 
-    CHUNK = 256 << 10
+    # More is not worth it: the allocator would get it from the kernel each time.
+    CHUNK = 64 << 10
 
     def __init__(self, socket, value):
         socket.setblocking(False)
@@ -112,14 +120,17 @@ class Channel:
     def is_sending(self):
         return bool(self._out)
 
-    def put(self, kind, run, payload):
-        """Send a frame, or what can be sent of it now."""
-        header = HEADER.pack(len(payload), VERSION, kind, 0, run)
-        if len(payload) < 4096:
-            self._out.append(memoryview(header + payload))
-        else:
-            self._out.append(memoryview(header))
-            self._out.append(memoryview(payload))
+    def put(self, kind, run, parts):
+        """Send a frame, or what can be sent of it now.  PARTS are those of its payload."""
+        data = HEADER.pack(sum(map(len, parts)), VERSION, kind, 0, run)
+        for part in parts:
+            if len(part) < LARGE:
+                data += part
+            else:
+                self._out += memoryview(data), memoryview(part)
+                data = b""
+        if data:
+            self._out.append(memoryview(data))
         self.write()
 
     def write(self):

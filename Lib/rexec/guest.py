@@ -428,7 +428,7 @@ def make_exception(name, args, message):
     kind = getattr(builtins, name, None)
     if not isinstance(kind, type) or not issubclass(kind, BaseException):
         kind = RuntimeError
-    for arguments in (args, (message,)):
+    for arguments in (_open(args), (message,)):
         try:
             return kind(*arguments)
         except TypeError:

@@ -19,7 +19,7 @@ import weakref
 from . import channel as kinds
 from .channel import Channel
 from .errors import CellCrashed
-from .values import Malformed, decode, encode
+from .values import Malformed, decode, encode_parts
 
 try:
     import resource
@@ -335,7 +335,7 @@ def start_ready(python, memory, kernel, preload=(), path=()):
     worker = start(python)
     worker.channel = Channel(worker.socket, 0)
     request = {"preload": list(preload), "path": list(path), "kernel": kernel, "memory": memory}
-    worker.channel.put(kinds.START, 0, encode(request, _ROOM, 200))
+    worker.channel.put(kinds.START, 0, encode_parts(request, _ROOM, 200))
     return _when_ready(worker)
 
 

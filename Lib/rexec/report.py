@@ -51,7 +51,7 @@ def cell_error(records):
     left = LONGEST_TEXT * 2
     blocks = []
     for record in records:
-        _shape(record, type=str, message=str, args=bytes, frames=list, syntax=(tuple, type(None)),
+        _shape(record, type=str, message=str, args=memoryview, frames=list, syntax=(tuple, type(None)),
                notes=list, link=(str, type(None)))
         if record["link"] not in (None, *_LINKS):
             raise Malformed("an error of another form")
@@ -111,8 +111,8 @@ def _format(record):
 
 
 def of_exception(error):
-    """What a cell is told of an exception of the supervisor: the nearest built-in type, arguments
-    and message, and nothing of where it was raised."""
+    """What a cell is told of an exception of the supervisor: the nearest built-in type, its encoded
+    arguments and its message, and nothing of where it was raised."""
     for kind in type(error).__mro__:
         if getattr(builtins, kind.__name__, None) is kind:
             break
@@ -130,7 +130,7 @@ def of_exception(error):
     elif kind is not type(error):
         args = (message,)       # its own class may take others
     try:
-        encode(args, LONGEST_TEXT * 4, 20)
+        data = encode(args, LONGEST_TEXT * 4, 20)
     except (TypeError, ValueError, OverLimit):
-        args = (message,)
-    return kind.__name__, args, message
+        data = encode((message,))
+    return kind.__name__, data, message

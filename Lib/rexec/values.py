@@ -16,6 +16,7 @@ CHARACTER = 4
 LONGEST_INT = 64 << 10      # bytes
 DECIMAL_DIGITS = 4300
 SAME_HASH = 64
+LARGE = 16 << 10            # bytes that are worth not being copied
 LONGEST_NAME = 64           # characters of a time zone's
 
 _double = _struct.Struct("<d")
@@ -54,6 +55,7 @@ class _Unfit(Exception):
 class _Encoder:
     def __init__(self, budget, depth, refer):
         self.out = bytearray()
+        self.parts = []         # what comes before that
         self.left = budget
         self.depth = depth
         self.refer = refer
@@ -136,7 +138,12 @@ class _Encoder:
     def put_bytes(self, value):
         self.charge(len(value))
         self.out += b"b" + _u32.pack(self.size(value))
-        self.out += value
+        if len(value) < LARGE:
+            self.out += value
+        else:
+            # As it is, not copied: nobody can change it.
+            self.parts += self.out, value
+            self.out = bytearray()
 
     def put_bytearray(self, value):
         self.charge(len(value))
@@ -300,6 +307,12 @@ def encode(value, budget=16 << 20, depth=100, refer=None):
     what costs more than BUDGET or is nested deeper than DEPTH.  REFER is asked for a number for an
     object that is no plain data; None says that it has none.
     """
+    parts = encode_parts(value, budget, depth, refer)
+    return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+
+
+def encode_parts(value, budget=16 << 20, depth=100, refer=None):
+    """The same as a list of bytes and bytearrays to be put together."""
     encoder = _Encoder(budget, depth, refer)
     try:
         encoder.put(value)
@@ -308,14 +321,16 @@ def encode(value, budget=16 << 20, depth=100, refer=None):
         place = f" at {where}" if where else ""
         raise TypeError(f"{unfit.kind.__module__}.{unfit.kind.__qualname__}"
                         f" cannot cross{place}: only plain data can") from None
-    return bytes(encoder.out)
+    encoder.parts.append(encoder.out)
+    return encoder.parts
 
 
 # ---- decoding ------------------------------------------------------------------------------------
 
 class _Decoder:
-    def __init__(self, data, budget, depth, resolve):
+    def __init__(self, data, budget, depth, resolve, views):
         self.data = data
+        self.views = views
         self.place = 0
         self.left = budget
         self.depth = depth
@@ -403,7 +418,8 @@ class _Decoder:
     def get_bytes(self):
         (size,) = self.unpack(_u32)
         self.charge(size)
-        return bytes(self.take(size))
+        data = self.take(size)
+        return data if self.views else bytes(data)
 
     def get_bytearray(self):
         (size,) = self.unpack(_u32)
@@ -545,12 +561,15 @@ def _check_keys(keys):
             raise Malformed("too many keys of one hash")
 
 
-def decode(data, budget=16 << 20, depth=100, resolve=None):
-    """The value that DATA, bytes, holds.  Raises Malformed, and nothing else.
+def decode(data, budget=16 << 20, depth=100, resolve=None, views=False):
+    """The value that DATA, bytes or a view, holds.  Raises Malformed, and nothing else.
 
     RESOLVE gives the object of a reference, and raises KeyError if there is none of that number.
+    With VIEWS bytes are memoryviews of DATA.
     """
-    decoder = _Decoder(data, budget, depth, resolve)
+    if views or len(data) >= LARGE:
+        data = memoryview(data)     # parts of it are taken without a copy
+    decoder = _Decoder(data, budget, depth, resolve, views)
     try:
         value = decoder.get()
     except Malformed:

@@ -82,7 +82,7 @@ class Worker:
         """The next frame that is no reply: (kind, run, value)."""
         while True:
             kind, run, payload = self.channel.receive()
-            value = decode(payload, _UNLIMITED, 200)
+            value = decode(payload, _UNLIMITED, 200, views=True)
             if kind != REPLY:
                 return kind, run, value
             self.take_reply(value)
@@ -95,7 +95,7 @@ class Worker:
     def read_reply(self):
         """One frame, which is a reply, as a run is on."""
         _, _, payload = self.channel.receive()
-        self.take_reply(decode(payload, _UNLIMITED, 200))
+        self.take_reply(decode(payload, _UNLIMITED, 200, views=True))
 
     def stop(self, limit):
         """A limit was met that this half keeps: nothing goes on after it."""
