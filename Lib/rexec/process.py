@@ -19,7 +19,7 @@ import weakref
 from . import channel as kinds
 from .channel import Channel
 from .errors import CellCrashed
-from .values import Malformed, decode, encode_parts
+from .values import Malformed, decode, encode, encode_parts
 
 try:
     import resource
