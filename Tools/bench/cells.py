@@ -1,17 +1,22 @@
 """What cells cost.
 
-    ./python Tools/bench/cells.py [--count N] [--python PATH]
+    ./python Tools/bench/cells.py [--count N] [--python PATH] [--monty PYTHON]
 
 Run it by any Python that has the package rexec; PATH is the binary for the cells, this one if it
 is Locked Down Python.  Each figure is the median over N samples, 200 unless told, and beside it
 stands its quartiles and that of the first half of the samples against the second: what the machine
 drifted by.  Bars that are missed say so, and the exit status is then 1.
 
+With --monty the same is asked of pydantic-monty, which that Python must have:
+
+    python3 -m venv build/monty; build/monty/bin/pip install pydantic-monty
+
 Nothing else should run: the figures of a busy machine are those of the scheduler.
 """
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import statistics
@@ -27,6 +32,46 @@ except ImportError:
 from rexec import process
 
 MIB = 1 << 20
+
+LOADED = ("json", "re", "datetime", "decimal", "asyncio")
+FIB = "def fib(n):\n    return n if n < 2 else fib(n - 1) + fib(n - 2)\n"
+
+# What the other Python runs; it prints samples as JSON.
+MONTY = """
+import json, sys, time
+from pydantic_monty import Monty
+count, fib = int(sys.argv[1]), sys.argv[2]
+
+def measure(function, count=count):
+    function()
+    samples = []
+    for _ in range(count):
+        begin = time.perf_counter()
+        function()
+        samples.append(time.perf_counter() - begin)
+    return samples
+
+def take_and_run(pool):
+    with pool.checkout() as session:
+        session.feed_run("6*7")
+
+def cold():
+    with Monty() as pool:
+        take_and_run(pool)
+
+samples = {}
+with Monty() as pool:
+    samples["warm: take, run 6*7, give back, ms"] = measure(lambda: take_and_run(pool))
+    with pool.checkout() as session:
+        samples["run of 6*7, ms"] = measure(lambda: session.feed_run("6*7"))
+        lookup = {"f": lambda x: x}
+        samples["run with a call of a function, ms"] = measure(
+            lambda: session.feed_run("f(1)", external_lookup=lookup))
+        session.feed_run(fib)
+        samples["fib(22), ms"] = measure(lambda: session.feed_run("fib(22)"))
+samples["cold: take, run 6*7, give back, ms"] = measure(cold)
+print(json.dumps(samples))
+"""
 
 
 class Bench:
@@ -106,12 +151,69 @@ class Bench:
         self.show("cold cell and its first run, ms", first)
         self.show("cold cell : bare start", [a / b for a, b in zip(cold, bare)], 1.5, 1)
 
-    def main(self):
+    def pools(self):
+        with rexec.CellPool(2, python=self.python, preload=LOADED) as pool:
+            def wait():
+                while pool.metrics.idle < pool.size:
+                    time.sleep(0.001)
+
+            samples = []
+            for _ in range(self.count):
+                # Warm: the worker is there.  What its successor costs is in the figure below.
+                wait()
+                begin = time.perf_counter()
+                with pool.cell() as cell:
+                    cell.run("6*7")
+                samples.append(time.perf_counter() - begin)
+            self.show("warm pool: take, run 6*7, give back, ms", samples, 1)
+            submits = 1000
+            wait()
+            begin = time.perf_counter()
+            for future in [pool.submit("6*7") for _ in range(submits)]:
+                future.result()
+            rate = submits / (time.perf_counter() - begin)
+            verdict = "ok" if rate >= 200 else "MISSED"
+            if rate < 200:
+                self.missed.append("cells per second")
+            print(f"{'submits through a pool of two, cells per second':44} {rate:9.1f}"
+                  f"  at least 200: {verdict}", flush=True)
+        cells = 200
+        with rexec.CellPool(cells, python=self.python, preload=LOADED) as pool:
+            while pool.metrics.idle < cells:
+                time.sleep(0.01)
+            shares = [self.share(worker.pid) for worker in pool._ready]
+            self.show(f"memory of one of {cells} idle cells (PSS), MiB", shares, 4, 1)
+
+    @staticmethod
+    def share(pid):
+        """Proportional memory of a process, in MiB."""
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            for line in file:
+                if line.startswith("Pss:"):
+                    return int(line.split()[1]) / 1024
+        raise ValueError("the kernel does not tell the proportional memory")
+
+    def fib(self):
+        with self.cell() as cell:
+            cell.run(FIB)
+            self.show("fib(22) in a cell, ms", self.measure(lambda: cell.run("fib(22)")))
+
+    def monty(self, python):
+        done = subprocess.run([python, "-I", "-c", MONTY, str(self.count), FIB], check=True,
+                              stdout=subprocess.PIPE, text=True)
+        for name, samples in json.loads(done.stdout).items():
+            self.show(f"pydantic-monty: {name}", samples)
+
+    def main(self, monty=None):
         print(f"{platform.python_implementation()} {platform.python_version()} with cells of"
               f" {self.python}, {os.cpu_count()} processors, {platform.platform()},"
               f" {datetime.date.today()}, medians over {self.count} [quartiles]")
         self.starts()
         self.runs()
+        self.pools()
+        self.fib()
+        if monty is not None:
+            self.monty(monty)
         print(f"kernel level {self.kernel}; load {os.getloadavg()[0]:.1f}")
         return 1 if self.missed else 0
 
@@ -120,5 +222,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=200, help="samples for each figure")
     parser.add_argument("--python", help="the Locked Down Python for the cells")
+    parser.add_argument("--monty", metavar="PYTHON", help="a Python that has pydantic-monty")
     options = parser.parse_args()
-    sys.exit(Bench(options.count, options.python).main())
+    sys.exit(Bench(options.count, options.python).main(options.monty))
