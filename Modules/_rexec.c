@@ -292,8 +292,6 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->fd = fd;
     if (leave) {
-        // A process that has few threads gains nothing by arenas for each.
-        mallopt(M_ARENA_MAX, 1);
         reserve_stack();
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
             PyErr_SetFromErrno(PyExc_OSError);
@@ -367,6 +365,11 @@ channel_watch(Channel *self, PyObject *Py_UNUSED(ignored))
     if (self->threaded) {
         PyErr_SetString(PyExc_RuntimeError, "it is watched already");
         return NULL;
+    }
+    if (self->leave) {
+        // An arena for each thread takes 64 MiB of the address space that the
+        // process has.  Not before the lock: the ring sets a number of its own.
+        mallopt(M_ARENA_MAX, 1);
     }
     if (start_thread(self) < 0) {
         return NULL;
