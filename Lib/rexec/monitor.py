@@ -1,5 +1,6 @@
 """One thread that looks at the limits of runs whose own threads are busy with a function."""
 
+import math
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ class _Monitor:
         self.lock = threading.Lock()
         self.changed = threading.Condition(self.lock)
         self.runs = {}          # run to the time when it is to be looked at
-        self.next = None        # when the thread wakes; None while there is none
+        self.next = math.inf    # when the thread wakes
         self.thread = None
 
     def watch(self, run):
