@@ -14,7 +14,8 @@ GUARD = re.compile(r"\b_PyLockdown_REFUSED(?:_FOR)?\s*\(")
 
 _PYTHON_H = re.compile(r'^[ \t]*#[ \t]*include[ \t]*["<]Python\.h[">][^\n]*\n', re.MULTILINE)
 # Some modules reach Python.h by a header of their own, which is then the first they include.
-_FIRST_OWN_H = re.compile(r'^#include[ \t]*"(?!pycore_|clinic/|pyconfig\.h)[^"]+"[^\n]*\n', re.MULTILINE)
+_FIRST_OWN_H = re.compile(r'^#include[ \t]*"(?!pycore_|clinic/|pyconfig\.h)[^"]+"[^\n]*\n',
+                           re.MULTILINE)
 _ASKED = re.compile(r"@(\w+)\((\S*)\)\Z")
 _OPTION = re.compile(r"(since|until|name)=(\S+)\Z")
 

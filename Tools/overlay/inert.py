@@ -1,7 +1,7 @@
-"""Modules that do nothing when locked: tables that guard whole files, each function that Python calls.
+"""Modules that do nothing when locked: tables that guard files as wholes.
 
-A row of a table X.inert is RIGHT FILES reason; FILES is a pattern below the root of
-upstream's tree, and what Argument Clinic made for a file belongs to it.
+A row of a table X.inert is RIGHT FILES reason: each function that Python calls is guarded.  FILES
+is a pattern below the root of upstream's tree, and what Argument Clinic made for a file belongs to it.
 """
 
 import re
@@ -13,9 +13,9 @@ import guards
 # A row, and the upstream files that it stands for in one release.
 Pattern = namedtuple("Pattern", "table line right files reason")
 
-# What Python calls and may refuse: methods, getters, slots that give an object; of those that give a
-# number, what is handed arguments (initializers, setters, item assignment), a buffer to fill, or is
-# asked for a length or a hash.  Left out is what must not fail and what C code calls without the
+# What Python calls and may refuse: methods, getters, slots that give an object; of those that give
+# a number, what is handed arguments (initializers, setters, item assignment) or a buffer to fill, or
+# is asked for a length or a hash.  Left out is what must not fail and what C code calls without the
 # interpreter: traversal and release for the collector, watchers, callbacks of threads.
 _OBJECT = re.compile(r"\bPyObject ?\*\Z")
 _NOT_CALLED = re.compile(r"\(\)|\((void|void ?\* ?\w+)\)\Z|\(PyThreadState\b")
@@ -30,7 +30,8 @@ _ACTS = re.compile(_SELF + _NAME + r", (?:PyObject ?\* ?" + _NAME + r"|Py_ssize_
 _FILLS = re.compile(_SELF + _NAME + r", Py_buffer ?\* ?\w+, int \w+\)\Z")
 # The head of a function that a macro makes, to its brace.
 _MACRO = re.compile(r"^#[ \t]*define\b[^\n]*\\\n(?:[^\n]*\\\n)*?[^\n]*\bPyObject ?\*[ \t]*\\\n"
-                    r"[ \t]*\w+(?:##\w+)*\([^\n;{]*\)[ \t]*(?:\\\n[ \t]*)?\{(?=[ \t]*\\\n)", re.MULTILINE)
+                    r"[ \t]*\w+(?:##\w+)*\([^\n;{]*\)[ \t]*(?:\\\n[ \t]*)?\{(?=[ \t]*\\\n)",
+                    re.MULTILINE)
 
 
 def parse_table(item, problems):

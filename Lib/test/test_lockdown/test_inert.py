@@ -1,6 +1,7 @@
 """Upstream's modules of tests, imported before the lock: all that they gave only raises after it.
 
-Tools/overlay/inert.py guards each function of theirs that Python calls; here is what Python reaches.
+Tools/overlay/inert.py guards each function of theirs that Python calls; here is what Python
+reaches.
 """
 
 import unittest
@@ -55,7 +56,8 @@ PROGRAM = """
     |SLOTS = {name: (made,) for name, made in dict.fromkeys(
     |    "__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __add__ __radd__ __getattribute__"
     |    " __contains__ __delattr__".split(), "x").items()}
-    |SLOTS.update(__getitem__=(0,), __delitem__=(0,), __setattr__=("x", 1), __setitem__=(0, 1), __get__=(1, int), __buffer__=(0,))
+    |SLOTS.update(__getitem__=(0,), __delitem__=(0,), __setattr__=("x", 1),
+    |             __setitem__=(0, 1), __get__=(1, int), __buffer__=(0,))
     |for name, module in modules.items():
     |    for key, value in vars(module).items():
     |        where = f"{name}.{key}"
