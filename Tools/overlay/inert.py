@@ -1,7 +1,7 @@
 """Modules that do nothing when locked: tables that guard files as wholes.
 
 A row of a table X.inert is RIGHT FILES reason: each function that Python calls is guarded.  FILES
-is a pattern below the root of upstream's tree, and what Argument Clinic made for a file belongs to it.
+is a pattern below the root of upstream's tree; what Argument Clinic made for a file belongs to it.
 """
 
 import re
@@ -14,8 +14,8 @@ import guards
 Pattern = namedtuple("Pattern", "table line right files reason")
 
 # What Python calls and may refuse: methods, getters, slots that give an object; of those that give
-# a number, what is handed arguments (initializers, setters, item assignment) or a buffer to fill, or
-# is asked for a length or a hash.  Left out is what must not fail and what C code calls without the
+# a number, what is handed arguments (initializers, setters, item assignment), a buffer to fill,
+# or is asked for a length or a hash.  Left out is what must not fail and what C code calls without the
 # interpreter: traversal and release for the collector, watchers, callbacks of threads.
 _OBJECT = re.compile(r"\bPyObject ?\*\Z")
 _NOT_CALLED = re.compile(r"\(\)|\((void|void ?\* ?\w+)\)\Z|\(PyThreadState\b")
