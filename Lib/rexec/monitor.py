@@ -1,5 +1,6 @@
 """One thread that looks at the limits of runs whose own threads are busy with a function."""
 
+import _thread
 import math
 import os
 import threading
@@ -21,8 +22,8 @@ class _Monitor:
         with self.lock:
             self.runs[run] = due
             if self.thread is None:
-                self.thread = threading.Thread(target=self._look, name="rexec-monitor", daemon=True)
-                self.thread.start()
+                # Not threading's: it lasts, and is not to be taken for one that was left behind.
+                self.thread = _thread.start_new_thread(self._look, ())
             elif due < self.next:
                 self.changed.notify()
 

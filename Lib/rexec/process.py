@@ -4,6 +4,7 @@ The supervisor's process is never forked and no signal handler is set.  A worker
 thread that started it does, so all are started by one thread that stays.
 """
 
+import _thread
 import collections
 import os
 import queue
@@ -66,9 +67,8 @@ class _Starter:
         """FUNCTION's result; it runs in the thread that stays."""
         with self.lock:
             if self.thread is None:
-                self.thread = threading.Thread(target=self._serve, name="rexec-starter",
-                                               daemon=True)
-                self.thread.start()
+                # Not threading's: it lasts, and is not to be taken for one that was left behind.
+                self.thread = _thread.start_new_thread(self._serve, ())
         answer = queue.SimpleQueue()
         self.requests.put((function, args, answer))
         result, error = answer.get()
