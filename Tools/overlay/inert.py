@@ -14,9 +14,9 @@ import guards
 Pattern = namedtuple("Pattern", "table line right files reason")
 
 # What Python calls and may refuse: methods, getters, slots that give an object; of those that give
-# a number, what is handed arguments (initializers, setters, item assignment), a buffer to fill,
-# or is asked for a length or a hash.  Left out is what must not fail and what C code calls without the
-# interpreter: traversal and release for the collector, watchers, callbacks of threads.
+# a number, what is handed arguments (initializers, setters, item assignment), a buffer to fill, or
+# is asked for a length or a hash.  Left out is what must not fail and what C code calls without
+# the interpreter: traversal and release for the collector, watchers, callbacks of threads.
 _OBJECT = re.compile(r"\bPyObject ?\*\Z")
 _NOT_CALLED = re.compile(r"\(\)|\((void|void ?\* ?\w+)\)\Z|\(PyThreadState\b")
 _NUMBER = re.compile(r"\bint\Z")
