@@ -55,6 +55,20 @@ def traps(path):
     return [text.strip() for text in rest]
 
 
+class WitnessedTest(fresh.FolderTest):
+
+    def witness(self, source, *args, options=("-I", "-X", "lockdown"), env_extra={}, **kwargs):
+        """Run a scenario in python-mutant; gives (its outcome, what the kernel refused)."""
+        record = os.path.join(self.folder, "record")
+        if os.path.exists(record):
+            os.unlink(record)
+        environment = fresh.environment(LOCKDOWN_WITNESS=record, **env_extra)
+        outcome = fresh.scenario(source, *args, options=options, env=environment,
+                                 program=mutation.MUTANT, **kwargs)
+        self.assertTrue(os.path.exists(record), "there was no witness")
+        return outcome, traps(record)
+
+
 SOURCE = r"""
 #include <Python.h>
 #include <errno.h>

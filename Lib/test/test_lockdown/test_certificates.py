@@ -5,13 +5,12 @@ import os
 import unittest
 from test import support
 from test.support import import_helper
-from test.test_lockdown import fresh, witness
+from test.test_lockdown import fresh, ring
 
 import_helper.import_module("ssl")
 
 PROGRAM = """
     |import importlib, os, ssl
-    |from test.test_lockdown import witness
     |folder, how = json.loads(sys.argv[1])
     |def contexts():
     |    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -36,41 +35,46 @@ PROGRAM = """
     |            return "done"
     |pair = contexts()
     |if how == "watched":
-    |    witness.lock()
+    |    lockdownlib.lockdown(keep=(), kernel="try")
     |elif how == "locked":
     |    lockdownlib.lockdown()
     |report(outcome=shake(*pair), again=shake(*pair))
     |"""
 
 
-@unittest.skipUnless(witness.available(), "needs seccomp")
-class CertificatesTest(unittest.TestCase):
+class CertificatesTest(ring.WitnessedTest):
 
-    def shake(self, how):
-        folder = os.path.dirname(support.findfile("capath", subdir="certdata"))
-        return fresh.scenario(PROGRAM, json.dumps([folder, how]), expect=None)
+    def setUp(self):
+        super().setUp()
+        certificates = os.path.dirname(support.findfile("capath", subdir="certdata"))
+        self.arguments = lambda how: json.dumps([certificates, how])
 
     def test_control(self):
-        facts = self.shake("open").facts
+        facts = fresh.scenario(PROGRAM, self.arguments("open")).facts
         self.assertEqual((facts["outcome"], facts["again"]), ("done", "done"))
 
-    def test_a_folder_is_not_looked_into(self):
-        for how in "locked", "watched":
-            with self.subTest(how=how):
-                outcome = self.shake(how)
-                self.assertFalse(fresh.died(outcome), outcome)
-                self.assertEqual(outcome.facts["outcome"], "CERTIFICATE_VERIFY_FAILED")
-                self.assertEqual(outcome.facts["again"], "CERTIFICATE_VERIFY_FAILED")
+    def check_refused(self, facts):
+        self.assertEqual(facts["outcome"], "CERTIFICATE_VERIFY_FAILED")
+        self.assertEqual(facts["again"], "CERTIFICATE_VERIFY_FAILED")
 
+    def test_a_folder_is_not_looked_into(self):
+        self.check_refused(fresh.scenario(PROGRAM, self.arguments("locked")).facts)
+
+    @ring.needs_witness
+    def test_the_kernel_sees_no_look_into_a_folder(self):
+        outcome, traps = self.witness(PROGRAM, self.arguments("watched"), options=("-I",))
+        self.check_refused(outcome.facts)
+        self.assertEqual(traps, [])
+
+    @ring.needs_witness
     def test_the_configuration_is_read_before_the_lock(self):
-        outcome = fresh.scenario("""
+        outcome, traps = self.witness("""
             |import _ssl
-            |from test.test_lockdown import witness
-            |witness.lock()
+            |lockdownlib.lockdown(keep=(), kernel="try")
             |report(made=str(_ssl._SSLContext(_ssl.PROTOCOL_TLS_CLIENT)))
-            """, expect=None)
-        self.assertFalse(fresh.died(outcome), outcome)
+            """, options=("-I",))
         self.assertIn("_SSLContext", outcome.facts["made"])
+        self.assertEqual(traps, [])
 
 
 if __name__ == "__main__":

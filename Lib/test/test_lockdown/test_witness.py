@@ -11,18 +11,7 @@ from test.test_lockdown import fresh, mutation, probes, ring, test_refused
 DEMOS = os.path.join(os.path.dirname(sys.executable), os.pardir, os.pardir, "Tools", "demo")
 
 
-class WitnessTest(fresh.FolderTest):
-
-    def witness(self, source, *args, options=("-I", "-X", "lockdown"), env_extra={}, **kwargs):
-        """Run a scenario in python-mutant; gives (its outcome, what the kernel refused)."""
-        record = os.path.join(self.folder, "record")
-        if os.path.exists(record):
-            os.unlink(record)
-        environment = fresh.environment(LOCKDOWN_WITNESS=record, **env_extra)
-        outcome = fresh.scenario(source, *args, options=options, env=environment,
-                                 program=mutation.MUTANT, **kwargs)
-        self.assertTrue(os.path.exists(record), "there was no witness")
-        return outcome, ring.traps(record)
+class WitnessTest(ring.WitnessedTest):
 
     @ring.needs_witness
     def test_control(self):
