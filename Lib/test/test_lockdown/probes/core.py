@@ -76,6 +76,8 @@ def shared_library(s):
     """A module of the standard library that is a file of its own, found but not loaded."""
     s.spec = next(filter(None, map(importlib.machinery.PathFinder.find_spec,
                                    ("xxlimited", "_xxtestfuzz", "_statistics", "_zoneinfo"))))
+    # The lock takes the path from a spec that it finds, but not from a program's own text.
+    s.path = s.spec.origin
 
 
 def has_shared_libraries():
@@ -86,9 +88,13 @@ def has_shared_libraries():
     return True
 
 
+def create_dynamic(s):
+    return _imp.create_dynamic(importlib.machinery.ModuleSpec(s.spec.name, None, origin=s.path))
+
+
 def shared_module(s):
     shared_library(s)
-    s.module = _imp.create_dynamic(s.spec)
+    s.module = create_dynamic(s)
     s.before = set(vars(s.module))
 
 
@@ -101,7 +107,7 @@ def frozen_or_not():
     return seen
 
 
-P("_imp.create_dynamic", "import", lambda s: _imp.create_dynamic(s.spec).__name__ == s.spec.name,
+P("_imp.create_dynamic", "import", lambda s: create_dynamic(s).__name__ == s.spec.name,
   returned(lambda s, seen: True), shared_library, exists=has_shared_libraries)
 P("_imp.exec_dynamic", "import",
   lambda s: _imp.exec_dynamic(s.module) or len(set(vars(s.module)) - s.before) > 0,
