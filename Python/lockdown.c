@@ -266,6 +266,9 @@ static void
 scrub_late(PyInterpreterState *interp)
 {
     keep_processors(interp, _PyInterpreterState_Main()->config.cpu_count);
+    _PyEval_StopTheWorld(interp);
+    _PyLockdown_RenumberThreads(interp);
+    _PyEval_StartTheWorld(interp);
     if (!_PyLockdown_HIDES(ENV)) {
         return;
     }
@@ -390,7 +393,8 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     if (PySys_Audit("lockdownlib.lockdown", "kk", (unsigned long)keep,
                     (unsigned long)kernel) < 0
         || check_request(interp, keep, kernel) < 0
-        || (whole_process && check_others(interp) < 0))
+        || (whole_process && check_others(interp) < 0)
+        || _PyLockdown_CheckThreads(interp) < 0)
     {
         return -1;
     }
@@ -430,6 +434,7 @@ PyLockdown_Enter(uint32_t keep, int kernel)
 
     // Scrub.
     keep_processors(interp, processors);
+    _PyLockdown_RenumberThreads(interp);
     if (scrub != NULL) {
         _PyLockdown_RunScrub(scrub);
         _PyLockdown_HideOldCode(interp);
@@ -448,19 +453,20 @@ PyLockdown_Enter(uint32_t keep, int kernel)
 
 /* ---- an interpreter's beginning and end ------------------------------------ */
 
+/* Before there are types. */
+PyStatus
+_PyLockdown_InitRuntime(PyInterpreterState *interp)
+{
+    if (!_Py_IsMainInterpreter(interp)) {
+        return _PyStatus_OK();
+    }
+    PyStatus status = _PyLockdown_ReadRequest(_PyInterpreterState_GetConfig(interp));
+    return _PyStatus_EXCEPTION(status) ? status : _PyLockdown_InitKeys();
+}
+
 PyStatus
 _PyLockdown_InitInterp(PyInterpreterState *interp)
 {
-    if (_Py_IsMainInterpreter(interp)) {
-        PyStatus status =
-            _PyLockdown_ReadRequest(_PyInterpreterState_GetConfig(interp));
-        if (!_PyStatus_EXCEPTION(status)) {
-            status = _PyLockdown_InitKeys();
-        }
-        if (_PyStatus_EXCEPTION(status)) {
-            return status;
-        }
-    }
     PyStatus status = _PyLockdown_InitPaths(interp);
     return _PyStatus_EXCEPTION(status) ? status : _PyLockdown_InitErrors(interp);
 }

@@ -1,4 +1,5 @@
-/* Lockdown: how addresses are shown, and the hash that objects have by default.
+/* Lockdown: how addresses and threads' numbers are shown, and the hash that
+   objects have by default.  Objects/addresses.tsv lists the places.
 
    Shown addresses go through a block cipher, Speck, of the width of a pointer
    (Beaulieu et al., "The Simon and Speck Families of Lightweight Block
@@ -59,13 +60,57 @@ speck_encrypt(const uint32_t key[4], uintptr_t block)
     return ((uintptr_t)x << HALF_BITS) | y;
 }
 
+static uintptr_t
+speck_decrypt(const uint32_t key[4], uintptr_t block)
+{
+    half_t round_keys[ROUNDS];
+    half_t schedule[3] = {(half_t)key[1], (half_t)key[2], (half_t)key[3]};
+    half_t round_key = (half_t)key[0];
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        round_keys[i] = round_key;
+        speck_round(&schedule[i % 3], &round_key, (half_t)i);
+    }
+    half_t x = (half_t)(block >> HALF_BITS), y = (half_t)block;
+    for (unsigned i = ROUNDS; i-- > 0; ) {
+        y = ROR((half_t)(y ^ x), ROTATE_Y);
+        x = (half_t)((x ^ round_keys[i]) - y);
+        x = ROL(x, ROTATE_X);
+    }
+    return ((uintptr_t)x << HALF_BITS) | y;
+}
+
+/* Nothing is shown as nothing: a null pointer, or the number of a thread that
+   has none.  What the cipher would make zero takes zero's place. */
+static uintptr_t
+keyed(uintptr_t address)
+{
+    const uint32_t *key = _PyRuntime.lockdown.address_key;
+    assert(_PyRuntime.lockdown.has_keys);
+    if (address == 0) {
+        return 0;
+    }
+    uintptr_t shown = speck_encrypt(key, address);
+    return shown != 0 ? shown : speck_encrypt(key, 0);
+}
+
+static uintptr_t
+unkeyed(uintptr_t shown)
+{
+    const uint32_t *key = _PyRuntime.lockdown.address_key;
+    if (shown == 0) {
+        return 0;
+    }
+    uintptr_t address = speck_decrypt(key, shown);
+    return address != 0 ? address : speck_decrypt(key, 0);
+}
+
 uintptr_t
 _PyLockdown_ShownAddress(const void *address)
 {
     if (_PyLockdown_Refusals() == 0) {
         return (uintptr_t)address;
     }
-    return speck_encrypt(_PyRuntime.lockdown.address_key, (uintptr_t)address);
+    return keyed((uintptr_t)address);
 }
 
 PyObject *
@@ -74,13 +119,32 @@ _PyLockdown_ShowAddress(const void *address)
     return PyLong_FromVoidPtr((void *)_PyLockdown_ShownAddress(address));
 }
 
+/* What stays under its key when the lock comes is under the cipher always. */
+PyObject *
+_PyLockdown_KeyOf(const void *address)
+{
+    return PyLong_FromVoidPtr((void *)keyed((uintptr_t)address));
+}
+
+unsigned long long
+_PyLockdown_ShownThread(unsigned long long ident)
+{
+    return _PyLockdown_ShownAddress((void *)(uintptr_t)ident);
+}
+
+unsigned long long
+_PyLockdown_TrueThread(unsigned long long shown)
+{
+    return _PyLockdown_Refusals() == 0 ? shown : unkeyed((uintptr_t)shown);
+}
+
 /* In a process born to be locked the default hash tells nothing.  Apart from
    the usual one, which so needs no frame on the stack. */
 Py_NO_INLINE static Py_hash_t
-hash_secretly(PyObject *obj)
+hash_secretly(const void *address)
 {
     Py_hash_t hash = (Py_hash_t)_Py_KeyedHash(_PyRuntime.lockdown.hash_key,
-                                              &obj, sizeof(obj));
+                                              &address, sizeof(address));
     return hash == -1 ? -2 : hash;
 }
 
@@ -97,6 +161,16 @@ PyObject_GenericHash(PyObject *obj)
         return hash_secretly(obj);
     }
     return _Py_HashPointerRaw((void *)((uintptr_t)obj + secret));
+}
+
+/* A part of the hash of a method, a wrapper or a context variable: a pointer,
+   of a function perhaps, so that it may lie anywhere.  It tells no distances
+   either: that of the program to its heap is no one's business. */
+Py_hash_t
+_PyLockdown_HashPointer(const void *address)
+{
+    assert(_PyRuntime.lockdown.has_keys);
+    return hash_secretly(address);
 }
 
 /* A runtime that is initialized again keeps its keys: objects that outlive

@@ -50,6 +50,18 @@ PyAPI_FUNC(int) PyLockdown_GetKernelLevel(void);
 PyAPI_FUNC(uintptr_t) _PyLockdown_ShownAddress(const void *address);
 PyAPI_FUNC(PyObject *) _PyLockdown_ShowAddress(const void *address);
 
+/* An address under that bijection always, for tables that the lock finds
+   filled. */
+PyAPI_FUNC(PyObject *) _PyLockdown_KeyOf(const void *address);
+
+/* The same as _PyLockdown_ShownAddress() for the number of a thread, and back:
+   what Python code gives as such a number. */
+PyAPI_FUNC(unsigned long long) _PyLockdown_ShownThread(unsigned long long ident);
+PyAPI_FUNC(unsigned long long) _PyLockdown_TrueThread(unsigned long long shown);
+
+/* What a pointer adds to a hash: tells nothing of the pointer. */
+PyAPI_FUNC(Py_hash_t) _PyLockdown_HashPointer(const void *address);
+
 #ifdef __cplusplus
 }
 #endif

@@ -58,6 +58,7 @@ _PyLockdown_RefusedAnywhere(void)
 }
 
 /* lockdown.c */
+extern PyStatus _PyLockdown_InitRuntime(PyInterpreterState *interp);
 extern PyStatus _PyLockdown_InitInterp(PyInterpreterState *interp);
 extern void _PyLockdown_FiniInterp(PyInterpreterState *interp);
 extern void _PyLockdown_Inherit(PyInterpreterState *interp,
@@ -78,6 +79,10 @@ extern void _PyLockdown_EnterFamily(PyInterpreterState *interp,
 extern PyStatus _PyLockdown_InitImportConfig(PyInterpreterState *interp);
 extern void _PyLockdown_WaitForThreads(PyThreadState *tstate);
 PyAPI_FUNC(int) _PyLockdown_RefuseConfig(const PyInterpreterConfig *config);
+
+/* lockdown_threads.c */
+extern int _PyLockdown_CheckThreads(PyInterpreterState *interp);
+extern void _PyLockdown_RenumberThreads(PyInterpreterState *interp);
 
 /* lockdown_scrub.c */
 struct _PyLockdown_scrub;

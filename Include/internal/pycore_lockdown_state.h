@@ -74,6 +74,8 @@ struct _lockdown_runtime_state {
 struct _lockdown_interp_state {
     /* The interpreter's word: what it is refused beyond the process's. */
     uint32_t refused;
+    /* The numbers of threads that Python code keeps are the shown ones. */
+    int renumbered;
     /* LockdownError and its two subclasses. */
     PyObject *error;
     PyObject *permission_error;

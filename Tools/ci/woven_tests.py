@@ -12,6 +12,7 @@ import sys
 
 TABLE = pathlib.Path(__file__).with_suffix(".tsv")
 ROOT = TABLE.parents[2]
+ADDRESSES = "Objects/addresses.tsv"
 ROOT_FILES = "Tools/overlay/root/"
 FOLDERS = ("Doc", "Include", "Lib", "Modules", "Objects", "PC", "PCbuild", "Parser",
            "Programs", "Python", ROOT_FILES)
@@ -23,6 +24,10 @@ def woven_files():
         for path in (ROOT / folder).rglob("*"):
             if match := CHANGED.match(path.relative_to(ROOT).as_posix()):
                 yield (match[1] or match[2]).removeprefix(ROOT_FILES)
+    for line in (ROOT / ADDRESSES).read_text(encoding="utf-8").splitlines():
+        words = line.split("\t")
+        if len(words) > 3 and words[2] != "%p" and words[3] != "left":
+            yield words[0]
 
 
 def read_table():

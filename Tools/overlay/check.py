@@ -9,6 +9,7 @@ woven text, in memory or in a tree below BUILD, has its row.
 import sys
 from pathlib import Path
 
+import addresses
 import cscan
 import fetch
 import guards
@@ -38,13 +39,24 @@ def check(source, build, releases, place=""):
         problems += _landed(weave)
         problems += _strays_in_memory(weave)
         problems += _strays_on_disk(weave, Path(build, f"cpython-{version}"))
+        if weave.addresses:
+            addresses.check(weave.addresses, addresses.read_sources(pristine),
+                            _sources(weave), weave.failed, version, problems)
     versions = [release.version for release in releases]
+    if woven:
+        addresses.check_bounds(woven[versions[0]].addresses, versions, problems)
     for target in read_overlay(source).values():
         if target.guards:
             problems += _table(target, versions, build)
         problems += _patches(target, versions, build)
     problems += _page(source, versions, build)
     return list(dict.fromkeys(problems)), woven
+
+
+def _sources(weave):
+    """{name: text} of the C sources that the overlay changes or adds."""
+    return {name: output.data.decode("utf-8", "replace")
+            for name, output in weave.outputs.items() if name.endswith(addresses.SUFFIXES)}
 
 
 def _page(source, versions, build):
@@ -189,7 +201,8 @@ def main(arguments):
         weave = woven[version]
         rows = len({(row.table, row.line) for row in weave.rows.values()})
         print(f"{version}: {weave.tables} tables, {rows} rows, {weave.patches} patches,"
-              f" {weave.hunks} hunks")
+              f" {weave.hunks} hunks,"
+              f" {sum(row.serves(version) for row in weave.addresses)} rows of addresses")
     print(f"check-overlay: {len(problems)} problems" if problems else "check-overlay: passed")
     return 1 if problems else 0
 

@@ -14,6 +14,7 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
+import addresses
 import guards
 import inert
 import patches
@@ -43,6 +44,7 @@ class Weave:
         self.outputs = {}               # name -> Output
         self.rows = {}                  # (file, C function) -> Row
         self.whole = {}                 # upstream file -> inert.Pattern that guards all of it
+        self.addresses = []             # rows of Objects/addresses.tsv
         self.failed = set()    # files that problems kept from being made
         self.tables = 0
         self.patches = 0
@@ -51,12 +53,17 @@ class Weave:
     def run(self):
         """Fill OUTPUTS, or raise OverlayError with all that is wrong."""
         targets = read_overlay(self.source)
+        table = targets.pop(addresses.TABLE, None)
+        if table:
+            self.addresses = addresses.parse_table(table.new.text, self.problems)
         new = {name: target.new for name, target in targets.items() if target.new}
         added = register.entries(new)
         tables = [targets.pop(name).inert for name in sorted(targets) if targets[name].inert]
         whole = inert.find(tables, self.pristine, self.release, self.problems)
         operations = {}
-        for name in sorted({*targets, *added, *whole}):
+        shown = {row.file for row in self.addresses
+                 if row.how != "left" and row.serves(self.release)}
+        for name in sorted({*targets, *added, *whole, *shown}):
             try:
                 self._target(name, targets.get(name), added.get(name, []), whole.get(name),
                              operations)
@@ -76,14 +83,16 @@ class Weave:
         if new and upstream.exists():
             raise OverlayError(f"{new.name}:1: {self.release}: upstream has a file of this name:"
                                f" write a patch or a table")
+        rows = [row for row in self.addresses if row.file == name and row.how != "left"
+                and row.serves(self.release)]
         if not new and not upstream.exists():
             if table and not patch and not any(row.serves(self.release) for row in
                                                guards.parse_table(table, [])):
                 return                  # every row says that this release lacks it
-            where = (table or patch).name if table or patch else name
+            where = (table or patch).name if table or patch else f"{addresses.TABLE}: {name}"
             raise OverlayError(f"{where}:1: {self.release}: upstream has no {name}: correct the"
                                f" name or remove it")
-        if not (new or patch or table or added or whole):
+        if not (new or patch or table or added or whole or rows):
             return                      # only patches for other releases
         header = guards.clinic_header(name) if table or whole else None
         if header and not (self.pristine / header).exists():
@@ -92,7 +101,8 @@ class Weave:
             if path.exists():
                 parts.append(path.read_bytes())
         parts += [item.data for item in (new, patch, table) if item]
-        key = _hash(repr((name, self.release, added, whole)).encode(), *parts)
+        shown = [row[2:5] for row in rows]
+        key = _hash(repr((name, self.release, added, whole, shown)).encode(), *parts)
         mode = (new.path if new else upstream).stat().st_mode & 0o777
         known = self.known.get(name)
         if known and known.key == key and (known.also is None or known.also in self.known):
@@ -122,6 +132,7 @@ class Weave:
             text = patches.apply_patch(patch, hunks, text, name, self.release, self.problems)
             if "_PyLockdown_" in text:
                 text = guards.add_header(text) or text
+        text = addresses.apply_rows(self.addresses, name, text, self.release, self.problems)
         if added:
             text = register.enter(added, text, name, self.release, self.problems)
         made = {}

@@ -44,8 +44,9 @@ class CheckTest(TreeTest):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             self.assertEqual(check.main([str(self.source), str(self.build)]), 0)
         self.assertEqual(out.getvalue().splitlines(), [
-            "3.13.5: 1 tables, 2 rows, 1 patches, 1 hunks",
-            "3.13.15: 1 tables, 2 rows, 1 patches, 1 hunks", "check-overlay: passed"])
+            "3.13.5: 1 tables, 2 rows, 1 patches, 1 hunks,"
+            " 0 rows of addresses",
+            "3.13.15: 1 tables, 2 rows, 1 patches, 1 hunks, 0 rows of addresses", "check-overlay: passed"])
 
     def test_page_of_another_day(self):
         self.overlay({check.SURFACE_PAGE: check.surface.page(self.build, "3.13.5", "3.13.15")})
