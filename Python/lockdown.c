@@ -266,13 +266,23 @@ static void
 scrub_late(PyInterpreterState *interp)
 {
     keep_processors(interp, _PyInterpreterState_Main()->config.cpu_count);
-    _PyEval_StopTheWorld(interp);
-    _PyLockdown_RenumberThreads(interp);
-    _PyEval_StartTheWorld(interp);
-    if (!_PyLockdown_HIDES(ENV)) {
+    if (_PyLockdown_Refusals() == 0) {
         return;
     }
     PyObject *raised = PyErr_GetRaisedException();
+    _PyEval_StopTheWorld(interp);
+    struct _PyLockdown_numbers *numbers = _PyLockdown_PrepareNumbers(interp);
+    if (numbers == NULL) {
+        PyErr_Print();
+        Py_FatalError("lockdown: threads cannot be renumbered");
+    }
+    _PyLockdown_RunNumbers(interp, numbers);
+    _PyEval_StartTheWorld(interp);
+    _PyLockdown_FinishNumbers(numbers);
+    if (!_PyLockdown_HIDES(ENV)) {
+        PyErr_SetRaisedException(raised);
+        return;
+    }
     struct _PyLockdown_scrub *scrub = _PyLockdown_PrepareScrub(_PyLockdown_Refusals(), 1);
     if (scrub == NULL) {
         PyErr_Print();
@@ -425,8 +435,20 @@ PyLockdown_Enter(uint32_t keep, int kernel)
         return -1;
     }
 
-    // Flip.
+    // The last of it when no thread can begin any more.
     _PyEval_StopTheWorldAll(&_PyRuntime);
+    struct _PyLockdown_numbers *numbers = refuse == 0 ? NULL
+                                          : _PyLockdown_PrepareNumbers(interp);
+    if (refuse != 0 && numbers == NULL) {
+        _PyEval_StartTheWorldAll(&_PyRuntime);
+        _PyLockdown_FreeRing(ring);
+        if (scrub != NULL) {
+            _PyLockdown_FinishScrub(scrub, 0);
+        }
+        return -1;
+    }
+
+    // Flip.
     struct _lockdown_runtime_state *runtime = &_PyRuntime.lockdown;
     add_bits(whole_process ? &runtime->refused : &interp->lockdown.refused, refuse);
     // Last, so that whoever sees it finds the word that says for whom.
@@ -434,7 +456,9 @@ PyLockdown_Enter(uint32_t keep, int kernel)
 
     // Scrub.
     keep_processors(interp, processors);
-    _PyLockdown_RenumberThreads(interp);
+    if (numbers != NULL) {
+        _PyLockdown_RunNumbers(interp, numbers);
+    }
     if (scrub != NULL) {
         _PyLockdown_RunScrub(scrub);
         _PyLockdown_HideOldCode(interp);
@@ -442,6 +466,9 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     _PyLockdown_ApplyRing(ring);
     _PyEval_StartTheWorldAll(&_PyRuntime);
     _PyLockdown_FreeRing(ring);
+    if (numbers != NULL) {
+        _PyLockdown_FinishNumbers(numbers);
+    }
     if (whole_process) {
         tell_others(interp);
     }

@@ -4,7 +4,11 @@
    when the lock comes.  What the standard library keeps under such a number,
    or in it, is given the new one in the same stopped instant: the threads of
    threading, the owners of the import system's locks, the event loops that run,
-   and the cache of ctypes, whose keys are addresses of types. */
+   and the cache of ctypes, whose keys are addresses of types.
+
+   As with the scrub, what is to be done is found out first, which may fail; then
+   it is done, which allocates nothing and cannot fail.  Both while no other
+   thread of the interpreter runs, so that no thread begins in between. */
 
 #include "Python.h"
 #include "pycore_interp.h"        // PyInterpreterState.lockdown
@@ -14,107 +18,180 @@
 #include "pycore_setobject.h"     // _PySet_NextEntry()
 #include "pycore_weakref.h"       // _PyWeakref_GET_REF()
 
-/* Half renumbered would be worse than no process. */
-static void
-must(int done)
+/* An attribute `name` of `object` that becomes `value`; without a name a dict
+   whose contents become those of another. */
+struct number {
+    PyObject *object;
+    PyObject *name;
+    PyObject *value;
+};
+
+struct _PyLockdown_numbers {
+    size_t length, allocated;
+    struct number *numbers;
+};
+
+/* ---- finding out ---------------------------------------------------------------- */
+
+static int
+add_number(struct _PyLockdown_numbers *all, PyObject *object, PyObject *name,
+           PyObject *value)
 {
-    if (!done) {
-        Py_FatalError("lockdown: threads cannot be renumbered");
+    if (all->length == all->allocated) {
+        size_t allocated = all->allocated ? 2 * all->allocated : 16;
+        struct number *numbers = PyMem_Realloc(
+            all->numbers, allocated * sizeof(struct number));
+        if (numbers == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        all->numbers = numbers;
+        all->allocated = allocated;
     }
+    all->numbers[all->length++] = (struct number){
+        Py_NewRef(object), Py_XNewRef(name), Py_NewRef(value)};
+    return 0;
 }
 
-/* What a module has under a name, borrowed; NULL if it has nothing. */
-static PyObject *
-member_of(PyObject *module, const char *name)
+/* What a module has under a name, borrowed from it: -1 if that cannot be told. */
+static int
+member_of(PyObject *module, const char *name, PyObject **found)
 {
+    *found = NULL;
     if (module == NULL || !PyModule_Check(module)) {
-        return NULL;
+        return 0;
     }
-    PyObject *found = NULL;
-    must(PyDict_GetItemStringRef(PyModule_GetDict(module), name, &found) >= 0);
-    Py_XDECREF(found);      // the module's dict holds it
-    return found;
+    int result = PyDict_GetItemStringRef(PyModule_GetDict(module), name, found);
+    Py_XDECREF(*found);
+    return result;
 }
 
-static PyObject *
-loaded_module(PyInterpreterState *interp, const char *name)
+static int
+loaded_module(PyInterpreterState *interp, const char *name, PyObject **found)
 {
     PyObject *modules = interp->imports.modules;
-    PyObject *module = NULL;
-    if (modules != NULL && PyDict_Check(modules)) {
-        must(PyDict_GetItemStringRef(modules, name, &module) >= 0);
-        Py_XDECREF(module);
+    *found = NULL;
+    if (modules == NULL || !PyDict_Check(modules)) {
+        return 0;
     }
-    return module;
+    int result = PyDict_GetItemStringRef(modules, name, found);
+    Py_XDECREF(*found);
+    return result;
 }
 
-/* The shown number instead of `number`; NULL if it is none, None for instance. */
-static PyObject *
-renumbered(PyObject *number)
+/* The member of a loaded module. */
+static int
+loaded_member(PyInterpreterState *interp, const char *module_name,
+              const char *name, PyObject **found)
 {
+    PyObject *module;
+    *found = NULL;
+    if (loaded_module(interp, module_name, &module) < 0) {
+        return -1;
+    }
+    return member_of(module, name, found);
+}
+
+/* The shown number instead of `number`: 1 and a new reference, or 0 if it is
+   none, None for instance. */
+static int
+shown_number(PyObject *number, PyObject **shown)
+{
+    *shown = NULL;
     if (number == NULL || !PyLong_CheckExact(number)) {
-        return NULL;
+        return 0;
     }
     void *address = PyLong_AsVoidPtr(number);
     if (address == NULL) {
         PyErr_Clear();      // zero, or more than an address has bits
-        return NULL;
+        return 0;
     }
-    PyObject *shown = _PyLockdown_ShowAddress(address);
-    must(shown != NULL);
-    return shown;
+    *shown = _PyLockdown_KeyOf(address);
+    return *shown == NULL ? -1 : 1;
 }
 
-/* The keys of a dict that are numbers. */
-static void
-renumber_keys(PyObject *dict)
+/* A dict whose keys are numbers.  Returns what it will hold, borrowed; NULL
+   without an exception if it is no such dict. */
+static PyObject *
+add_keys(struct _PyLockdown_numbers *all, PyObject *dict)
 {
-    if (dict == NULL || !PyDict_Check(dict) || PyDict_GET_SIZE(dict) == 0) {
-        return;
+    if (dict == NULL || !PyDict_CheckExact(dict)
+        || ((PyDictObject *)dict)->ma_values != NULL)
+    {
+        return NULL;
     }
-    PyObject *old = PyDict_Copy(dict);
-    must(old != NULL);
-    PyDict_Clear(dict);
+    PyObject *fresh = PyDict_New();
+    if (fresh == NULL) {
+        return NULL;
+    }
     Py_ssize_t position = 0;
     PyObject *key, *value;
-    while (PyDict_Next(old, &position, &key, &value)) {
-        PyObject *shown = renumbered(key);
-        must(PyDict_SetItem(dict, shown != NULL ? shown : key, value) == 0);
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        PyObject *shown;
+        if (shown_number(key, &shown) < 0
+            || PyDict_SetItem(fresh, shown != NULL ? shown : key, value) < 0)
+        {
+            Py_XDECREF(shown);
+            Py_DECREF(fresh);
+            return NULL;
+        }
         Py_XDECREF(shown);
     }
-    Py_DECREF(old);
+    int result = add_number(all, dict, NULL, fresh);
+    Py_DECREF(fresh);
+    return result < 0 ? NULL : fresh;
 }
 
 /* An attribute in the instance's own dict, borrowed; no code of a class runs. */
-static PyObject *
-attribute_of(PyObject *object, const char *name)
+static int
+attribute_of(PyObject *object, PyObject *key, PyObject **found)
 {
-    if (object == NULL || PyType_Check(object)) {
-        return NULL;
-    }
-    PyObject *key = PyUnicode_InternFromString(name);
-    must(key != NULL);
-    PyObject *found = NULL;
+    *found = NULL;
     // Something of the class, a property perhaps, stands before the instance's.
-    if (_PyType_Lookup(Py_TYPE(object), key) == NULL) {
-        found = _PyObject_GenericGetAttrWithDict(object, key, NULL, 1);
-        must(found != NULL || !PyErr_Occurred());
-        Py_XDECREF(found);
+    if (object != NULL && !PyType_Check(object)
+        && _PyType_Lookup(Py_TYPE(object), key) == NULL)
+    {
+        *found = _PyObject_GenericGetAttrWithDict(object, key, NULL, 1);
+        if (*found == NULL && PyErr_Occurred()) {
+            return -1;
+        }
+        Py_XDECREF(*found);
     }
-    Py_DECREF(key);
-    return found;
+    return 0;
 }
 
-static void
-renumber_attribute(PyObject *object, const char *name)
+static int
+attribute_named(PyObject *object, const char *name, PyObject **found)
 {
-    PyObject *shown = renumbered(attribute_of(object, name));
-    if (shown != NULL) {
-        PyObject *key = PyUnicode_InternFromString(name);
-        must(key != NULL && PyObject_GenericSetAttr(object, key, shown) == 0);
-        Py_DECREF(key);
-        Py_DECREF(shown);
+    *found = NULL;
+    PyObject *key = PyUnicode_InternFromString(name);
+    if (key == NULL) {
+        return -1;
     }
+    int result = attribute_of(object, key, found);
+    Py_DECREF(key);
+    return result;
+}
+
+/* An attribute that is a number.  An object may be met more than once. */
+static int
+add_attribute(struct _PyLockdown_numbers *all, PyObject *object, const char *name)
+{
+    PyObject *key = PyUnicode_InternFromString(name);
+    if (key == NULL) {
+        return -1;
+    }
+    PyObject *old, *shown = NULL;
+    int result = attribute_of(object, key, &old);
+    if (result == 0) {
+        result = shown_number(old, &shown);
+    }
+    if (result > 0) {
+        result = add_number(all, object, key, shown);
+    }
+    Py_XDECREF(shown);
+    Py_DECREF(key);
+    return result;
 }
 
 /* What a weak reference leads to: a new reference or NULL. */
@@ -124,120 +201,149 @@ referent_of(PyObject *ref)
     return PyWeakref_Check(ref) ? _PyWeakref_GET_REF(ref) : NULL;
 }
 
-/* ---- who keeps numbers --------------------------------------------------------- */
-
-/* The number in an object that may be met more than once.  `done` holds the
-   addresses of those that were seen. */
-static void
-renumber_once(PyObject *object, const char *name, PyObject *done)
+static int
+add_referent(struct _PyLockdown_numbers *all, PyObject *ref, const char *name)
 {
-    PyObject *address = PyLong_FromVoidPtr(object);
-    int seen = address != NULL ? PySet_Contains(done, address) : -1;
-    must(seen >= 0);
-    if (!seen) {
-        must(PySet_Add(done, address) == 0);
-        renumber_attribute(object, name);
-    }
-    Py_DECREF(address);
+    PyObject *object = referent_of(ref);
+    int result = object != NULL ? add_attribute(all, object, name) : 0;
+    Py_XDECREF(object);
+    return result;
 }
 
 /* Threads that run, that start, and that ended and are still there. */
-static void
-renumber_threading(PyObject *threading, PyObject *done)
+static int
+add_threading(struct _PyLockdown_numbers *all, PyInterpreterState *interp)
 {
+    PyObject *active, *dangling, *data;
+    if (loaded_member(interp, "threading", "_active", &active) < 0
+        || loaded_member(interp, "threading", "_dangling", &dangling) < 0
+        || attribute_named(dangling, "data", &data) < 0
+        || (add_keys(all, active) == NULL && PyErr_Occurred()))
+    {
+        return -1;
+    }
     Py_ssize_t position = 0;
     PyObject *key, *thread;
-    PyObject *active = member_of(threading, "_active");
-    renumber_keys(active);
     while (active != NULL && PyDict_Next(active, &position, &key, &thread)) {
-        renumber_once(thread, "_ident", done);
-    }
-    PyObject *dangling = attribute_of(member_of(threading, "_dangling"), "data");
-    if (dangling != NULL && PyAnySet_Check(dangling)) {
-        Py_hash_t hash;
-        position = 0;
-        while (_PySet_NextEntry(dangling, &position, &key, &hash)) {
-            thread = referent_of(key);
-            if (thread != NULL) {
-                renumber_once(thread, "_ident", done);
-                Py_DECREF(thread);
-            }
+        if (add_attribute(all, thread, "_ident") < 0) {
+            return -1;
         }
     }
+    Py_hash_t hash;
+    position = 0;
+    while (data != NULL && PyAnySet_Check(data)
+           && _PySet_NextEntry(data, &position, &key, &hash))
+    {
+        if (add_referent(all, key, "_ident") < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 /* Locks of modules that are being imported: the lock may come while they are. */
-static void
-renumber_imports(PyObject *importlib)
+static int
+add_imports(struct _PyLockdown_numbers *all, PyObject *importlib)
 {
-    PyObject *locks = member_of(importlib, "_module_locks");
-    Py_ssize_t position = 0;
-    PyObject *name, *ref;
-    while (locks != NULL && PyDict_Check(locks)
-           && PyDict_Next(locks, &position, &name, &ref))
+    PyObject *locks, *blocking, *data;
+    if (member_of(importlib, "_module_locks", &locks) < 0
+        || member_of(importlib, "_blocking_on", &blocking) < 0
+        || attribute_named(blocking, "data", &data) < 0)
     {
-        PyObject *lock = referent_of(ref);
-        if (lock != NULL) {
-            renumber_attribute(lock, "owner");
-            Py_DECREF(lock);
+        return -1;
+    }
+    Py_ssize_t position = 0;
+    PyObject *key, *ref;
+    while (locks != NULL && PyDict_Check(locks)
+           && PyDict_Next(locks, &position, &key, &ref))
+    {
+        if (add_referent(all, ref, "owner") < 0) {
+            return -1;
         }
     }
-    PyObject *blocking = attribute_of(member_of(importlib, "_blocking_on"), "data");
-    if (blocking != NULL && PyDict_Check(blocking)) {
-        renumber_keys(blocking);
-        position = 0;
-        PyObject *key;
-        while (PyDict_Next(blocking, &position, &key, &ref)) {
-            // A slot of the reference has its key again.
-            if (PyObject_HasAttrString(ref, "key")) {
-                must(PyObject_SetAttrString(ref, "key", key) == 0);
-            }
+    PyObject *fresh = add_keys(all, data);
+    if (fresh == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    PyObject *name = PyUnicode_InternFromString("key");
+    if (name == NULL) {
+        return -1;
+    }
+    int result = 0;
+    position = 0;
+    while (result == 0 && PyDict_Next(fresh, &position, &key, &ref)) {
+        // A slot of the reference has its key again.
+        PyObject *slot = _PyType_Lookup(Py_TYPE(ref), name);    // borrowed
+        if (slot != NULL && Py_IS_TYPE(slot, &PyMemberDescr_Type)) {
+            result = add_number(all, ref, name, key);
         }
     }
+    Py_DECREF(name);
+    return result;
 }
 
 /* Records that a handler of logging holds back. */
-static void
-renumber_logging(PyObject *logging, PyObject *done)
+static int
+add_logging(struct _PyLockdown_numbers *all, PyInterpreterState *interp)
 {
-    PyObject *handlers = member_of(logging, "_handlerList");
+    PyObject *handlers;
+    int result = loaded_member(interp, "logging", "_handlerList", &handlers);
     if (handlers == NULL || !PyList_Check(handlers)) {
-        return;
+        return result < 0 ? -1 : 0;
     }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(handlers); i++) {
+    result = 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(handlers); i++) {
         PyObject *handler = referent_of(PyList_GET_ITEM(handlers, i));
-        PyObject *buffer = attribute_of(handler, "buffer");
-        if (buffer != NULL && PyList_Check(buffer)) {
-            for (Py_ssize_t j = 0; j < PyList_GET_SIZE(buffer); j++) {
-                renumber_once(PyList_GET_ITEM(buffer, j), "thread", done);
-            }
+        PyObject *buffer;
+        result = attribute_named(handler, "buffer", &buffer);
+        for (Py_ssize_t j = 0; result == 0 && buffer != NULL && PyList_Check(buffer)
+                               && j < PyList_GET_SIZE(buffer); j++)
+        {
+            result = add_attribute(all, PyList_GET_ITEM(buffer, j), "thread");
         }
         Py_XDECREF(handler);
     }
+    return result;
 }
 
 /* The event loops that run in threads of this interpreter. */
-static void
-renumber_loops(PyInterpreterState *interp)
+static int
+add_loops(struct _PyLockdown_numbers *all, PyInterpreterState *interp)
 {
+    int result = 0;
     HEAD_LOCK(&_PyRuntime);
-    for (PyThreadState *tstate = interp->threads.head; tstate != NULL;
-         tstate = tstate->next)
+    for (PyThreadState *tstate = interp->threads.head;
+         result == 0 && tstate != NULL; tstate = tstate->next)
     {
         PyObject *loop = ((_PyThreadStateImpl *)tstate)->asyncio_running_loop;
         if (loop != NULL && loop != Py_None) {
-            renumber_attribute(loop, "_thread_id");
+            result = add_attribute(all, loop, "_thread_id");
         }
     }
     HEAD_UNLOCK(&_PyRuntime);
+    return result;
 }
+
+static int
+add_types(struct _PyLockdown_numbers *all, PyInterpreterState *interp)
+{
+    PyObject *cache;
+    if (loaded_member(interp, "ctypes", "_pointer_type_cache", &cache) < 0) {
+        return -1;
+    }
+    return add_keys(all, cache) == NULL && PyErr_Occurred() ? -1 : 0;
+}
+
+/* ---- what the transition calls --------------------------------------------------- */
 
 /* May this be done?  Asked while nothing is changed yet. */
 int
 _PyLockdown_CheckThreads(PyInterpreterState *interp)
 {
-    PyObject *threading = loaded_module(interp, "threading");
-    PyObject *active = member_of(threading, "_active");
+    PyObject *active;
+    if (loaded_member(interp, "threading", "_active", &active) < 0) {
+        return -1;
+    }
     if (active == NULL || PyDict_CheckExact(active)) {
         return 0;
     }
@@ -247,23 +353,71 @@ _PyLockdown_CheckThreads(PyInterpreterState *interp)
     return -1;
 }
 
-/* Once in each interpreter, when addresses are shown and no longer told, and no
-   other thread of the interpreter runs. */
-void
-_PyLockdown_RenumberThreads(PyInterpreterState *interp)
+/* What has to be done in this interpreter, nothing if it was done before; NULL
+   with an exception if there is no memory for it. */
+struct _PyLockdown_numbers *
+_PyLockdown_PrepareNumbers(PyInterpreterState *interp)
 {
-    if (interp->lockdown.renumbered || _PyLockdown_Refusals() == 0) {
-        return;
+    struct _PyLockdown_numbers *all = PyMem_Calloc(1, sizeof(*all));
+    if (all == NULL) {
+        PyErr_NoMemory();
+        return NULL;
     }
-    interp->lockdown.renumbered = 1;
+    if (!interp->lockdown.renumbered
+        && (add_threading(all, interp) < 0
+            || add_imports(all, interp->imports.importlib) < 0
+            || add_logging(all, interp) < 0
+            || add_loops(all, interp) < 0
+            || add_types(all, interp) < 0))
+    {
+        _PyLockdown_FinishNumbers(all);
+        return NULL;
+    }
+    return all;
+}
+
+/* Everything of two dicts but their references: no key is put in anew. */
+static void
+exchange(PyDictObject *dict, PyDictObject *other)
+{
+    Py_ssize_t used = dict->ma_used;
+    PyDictKeysObject *keys = dict->ma_keys;
+    dict->ma_used = other->ma_used;
+    dict->ma_keys = other->ma_keys;
+    other->ma_used = used;
+    other->ma_keys = keys;
+}
+
+void
+_PyLockdown_RunNumbers(PyInterpreterState *interp, struct _PyLockdown_numbers *all)
+{
+    for (size_t i = 0; i < all->length; i++) {
+        struct number *number = &all->numbers[i];
+        if (number->name == NULL) {
+            exchange((PyDictObject *)number->object, (PyDictObject *)number->value);
+        }
+        else if (PyObject_GenericSetAttr(number->object, number->name,
+                                         number->value) < 0)
+        {
+            Py_FatalError("lockdown: threads cannot be renumbered");
+        }
+    }
+    if (_PyLockdown_Refusals() != 0) {
+        interp->lockdown.renumbered = 1;
+    }
+}
+
+/* Let go of it, when threads run again. */
+void
+_PyLockdown_FinishNumbers(struct _PyLockdown_numbers *all)
+{
     PyObject *raised = PyErr_GetRaisedException();
-    PyObject *done = PySet_New(NULL);
-    must(done != NULL);
-    renumber_threading(loaded_module(interp, "threading"), done);
-    renumber_imports(interp->imports.importlib);
-    renumber_logging(loaded_module(interp, "logging"), done);
-    renumber_loops(interp);
-    renumber_keys(member_of(loaded_module(interp, "ctypes"), "_pointer_type_cache"));
-    Py_DECREF(done);
+    for (size_t i = 0; i < all->length; i++) {
+        Py_DECREF(all->numbers[i].object);
+        Py_XDECREF(all->numbers[i].name);
+        Py_DECREF(all->numbers[i].value);
+    }
+    PyMem_Free(all->numbers);
+    PyMem_Free(all);
     PyErr_SetRaisedException(raised);
 }

@@ -82,7 +82,12 @@ PyAPI_FUNC(int) _PyLockdown_RefuseConfig(const PyInterpreterConfig *config);
 
 /* lockdown_threads.c */
 extern int _PyLockdown_CheckThreads(PyInterpreterState *interp);
-extern void _PyLockdown_RenumberThreads(PyInterpreterState *interp);
+struct _PyLockdown_numbers;
+extern struct _PyLockdown_numbers *_PyLockdown_PrepareNumbers(
+    PyInterpreterState *interp);
+extern void _PyLockdown_RunNumbers(PyInterpreterState *interp,
+                                   struct _PyLockdown_numbers *numbers);
+extern void _PyLockdown_FinishNumbers(struct _PyLockdown_numbers *numbers);
 
 /* lockdown_scrub.c */
 struct _PyLockdown_scrub;
