@@ -58,7 +58,7 @@ class Worker:
 
     def __init__(self, channel):
         self.channel = channel
-        self.main = _thread.get_ident()
+        self.main = None            # the thread that runs what comes through the channel
         self.run = 0
         self.value = self.depth = 0
         self.setup = {}
@@ -314,6 +314,8 @@ def become(fd, start, parent=None):
     channel.keep_back(KEPT_BACK)
     limit(start["memory"])
     lockdownlib.lockdown(keep=(), kernel=start["kernel"])
+    # Not before: the lock gives threads other numbers.
+    worker.main = _thread.get_ident()
     channel.watch()
     guest.take_streams()
     worker.send(READY, {"kernel": lockdownlib.status().kernel})
