@@ -1,0 +1,10 @@
+"""The text of a generator, a frame and a piece of code has an address.
+
+Known from: CTF jails with a way to write to memory
+Effect: address
+Host: def helper(): pass
+Host: target = helper.__code__
+Given: helper
+Jail: no builtins
+"""
+answer = "%r" % helper.__code__

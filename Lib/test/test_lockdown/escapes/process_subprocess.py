@@ -1,0 +1,8 @@
+"""subprocess.run() starts a program.
+
+Known from: every CTF jail's end
+Effect: made
+"""
+import subprocess
+
+subprocess.run(["sh", "-c", ": > made"])

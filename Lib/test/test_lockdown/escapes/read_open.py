@@ -1,0 +1,6 @@
+"""open() reads a file.
+
+Known from: every CTF jail's end
+Effect: read
+"""
+answer = open("canary").read()
