@@ -2,13 +2,15 @@
 
 Each way is run in processes of its own: unlocked, where it must have its effect, and locked with
 nothing kept, by the interpreter's ring alone and with the kernel's.  A file made or read, a
-listener reached, a process ended, a crash: all is judged from here.
+listener reached, a process ended, a crash: all is judged from here.  Where there is python-mutant
+each is run once more with all guards taken away, so that the kernel alone stops it.
 """
 
 import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import threading
 import unittest
 from collections import namedtuple
 from test import support
-from test.test_lockdown import escapes, fresh, probes
+from test.test_lockdown import escapes, fresh, mutation, probes, ring
 from test.test_lockdown.probes import base
 
 import lockdownlib
@@ -32,6 +34,9 @@ KNOWN_CRASHES = {
     "deep_filter": "gh-137894: the same",
     "deep_map": "gh-103503: the same",
 }
+# What the kernel alone does not stop: a descriptor that the process holds, and its memory.
+OPEN_IN_KERNEL = ("address_ctypes", "environment_ctypes", "number_file", "number_of_a_socket",
+                  "number_read")
 # Modules that a build may do without.
 OPTIONAL = ("_ctypes", "_posixsubprocess", "ctypes", "readline", "resource", "sqlite3", "ssl")
 # One way of each effect that a right has, for a lock that keeps them all.
@@ -129,8 +134,12 @@ class EscapesTest(unittest.TestCase):
         cls.all_ways = [escapes.read(name) for name in escapes.names()]
         cls.ways = [way for way in cls.all_ways if can_run(way)]
 
-    def run_way(self, way, ring, keep=()):
-        """Run a way in a fresh process; give what was seen of it, and how it ended."""
+    def run_way(self, way, kernel, keep=(), guards=True):
+        """Run a way in a fresh process, which without guards is python-mutant's; give what was
+        seen of it, and how it ended."""
+        program, variables = sys.executable, {}
+        if not guards:
+            program, variables = mutation.MUTANT, {"LOCKDOWN_OFF": "*"}
         path = tempfile.mkdtemp(prefix="lockdown-" + secrets.token_hex(8))
         victim = None
         try:
@@ -144,9 +153,10 @@ class EscapesTest(unittest.TestCase):
                                           stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
             task = {"host": way.host, "given": way.given, "jail": way.jail, "body": way.body,
                     "port": self.listener.port, "victim": victim.pid if victim else None,
-                    "keep": keep, "ring": ring}
+                    "keep": keep, "ring": kernel}
             outcome = fresh.run("-I", "-S", JAILER, cwd=path, stdin=repr(task) + "\n", expect=None,
-                                env=fresh.environment(LOCKDOWN_VARIABLE=variable))
+                                env=fresh.environment(LOCKDOWN_VARIABLE=variable, **variables),
+                                program=program)
             sight = Sight(scratch, outcome, canary, variable, self.listener.taken(), victim)
             seen = {name for name, effect in EFFECTS.items() if effect(sight)}
         finally:
@@ -159,7 +169,7 @@ class EscapesTest(unittest.TestCase):
 
     def test_ways(self):
         counts = fresh.Counts()
-        for word in "ways", "controls", "escapes", "crashes":
+        for word in "ways", "controls", "refusals", "escapes", "crashes":
             counts.add(word, 0)
         for way in self.ways:
             if way.name in KNOWN_CRASHES:
@@ -169,11 +179,12 @@ class EscapesTest(unittest.TestCase):
                 seen, outcome = self.run_way(way, None)
                 self.assertIn(way.effect, seen, f"unlocked it has no effect\n{outcome}")
                 counts.add("controls")
-            for ring in "off", "try":
-                with self.subTest(way.name, ring=ring):
-                    seen, outcome = self.run_way(way, ring)
+            for kernel in "off", "try":
+                with self.subTest(way.name, kernel=kernel):
+                    seen, outcome = self.run_way(way, kernel)
                     counts.add("escapes", len(seen - {"crash"}))
                     counts.add("crashes", outcome.returncode != 0)
+                    counts.add("refusals", "\nending refused " in outcome.out)
                     self.assertEqual((seen, outcome.returncode), (set(), 0), outcome)
         counts.show("escape course")
 
@@ -187,6 +198,21 @@ class EscapesTest(unittest.TestCase):
                 self.assertEqual(seen, {"crash"}, f"{KNOWN_CRASHES[way.name]}\n{outcome}")
                 counts.add("known crashes contained")
         counts.show("escape course")
+
+    @ring.needs_witness
+    def test_kernel_alone(self):
+        """With all guards taken away the kernel stops each way, by a crash if need be."""
+        counts = fresh.Counts()
+        for way in self.ways:
+            with self.subTest(way.name):
+                seen, outcome = self.run_way(way, "try", guards=False)
+                allowed = {"crash", way.effect} if way.name in OPEN_IN_KERNEL else {"crash"}
+                self.assertLessEqual(seen, allowed, outcome)
+                counts.add("ways")
+                counts.add("ended by SIGSYS", outcome.returncode == -signal.SIGSYS)
+        counts.show("escape course without guards")
+        # Guards would have raised an error first.
+        self.assertGreater(counts.counter["ended by SIGSYS"], 20)
 
     def test_an_escape_would_be_seen(self):
         """Locked with all rights kept, a way has its effect: the judge is not blind."""

@@ -2,10 +2,11 @@
 
 Known from: CTF jails that guard the module socket (reverse shells)
 Effect: connected
-Given: port
+Host: import sys
+Host: program = sys.executable
+Given: port program
 """
 import os
-import sys
 
-program = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])))"
-os.spawnl(os.P_WAIT, sys.executable, sys.executable, "-I", "-S", "-c", program, str(port))
+text = f"import socket; socket.create_connection(('127.0.0.1', {port}))"
+os.spawnl(os.P_WAIT, program, program, "-I", "-S", "-c", text)
