@@ -2,11 +2,12 @@
 
 Known from: CTF jails on bytecode (code.replace)
 Effect: crash
+Host: from opcode import opmap
+Host: steps = "EXTENDED_ARG", "EXTENDED_ARG", "EXTENDED_ARG", "RETURN_CONST"
+Host: raw = b"".join(bytes([opmap[step], 127]) for step in steps)
 Host: def helper(): return "constant"
-Given: helper
+Given: helper raw
 Jail: no builtins
 """
-code = helper.__code__.replace(co_consts=())
-index = 0
-helper.__code__ = code
-helper()()
+helper.__code__ = helper.__code__.replace(co_consts=(), co_code=raw)
+helper()

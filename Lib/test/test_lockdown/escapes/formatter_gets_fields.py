@@ -1,6 +1,6 @@
 """string.Formatter gives the object of a field, not its text alone.
 
-Known from: CVE-2024-47532 of RestrictedPython
+Known from: CVE-2024-47532 and GHSA-hp3v-5vw7-fx9w of RestrictedPython
 Effect: made
 Host: import os, string
 Host: class Host:

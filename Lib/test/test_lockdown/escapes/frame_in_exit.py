@@ -18,6 +18,5 @@ class Manager:
         return True
 
 
-__name__ = "guest"
 with Manager():
     1 / 0

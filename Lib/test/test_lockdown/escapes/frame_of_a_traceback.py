@@ -1,6 +1,6 @@
 """A traceback knows the frame of whoever ran the code.
 
-Known from: the history of pysandbox; CTF jails; the __traceback__ of PEP 3109
+Known from: the history of pysandbox; CTF jails; the __traceback__ of PEP 3134
 Effect: made
 """
 try:

@@ -1,11 +1,10 @@
-"""A function's code keeps its instructions and loses its constants.
+"""A function loads a local variable far outside of its frame.
 
-Known from: CTF jails on bytecode (constants and names that are not there)
+Known from: CTF jails on bytecode (LOAD_FAST out of bounds)
 Effect: crash
 """
 import opcode
 
-body = bytearray()
 load, extended = opcode.opmap["LOAD_FAST"], opcode.opmap["EXTENDED_ARG"]
 function = lambda: None
 function.__code__ = function.__code__.replace(

@@ -1,4 +1,4 @@
-"""The text of a generator, a frame and a piece of code has an address.
+"""The text of a piece of code has its address.
 
 Known from: CTF jails with a way to write to memory
 Effect: address
