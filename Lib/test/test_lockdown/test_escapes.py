@@ -58,6 +58,14 @@ def address(sight):
     return re.search(rf"\b({number}|0x0*{number:x})\b", rest + sight.outcome.err) is not None
 
 
+def killed(sight):
+    """A line ends the victim, unless a signal did: one that it was sent comes first."""
+    if sight.victim is None:
+        return False
+    sight.victim.communicate(b"\n")
+    return sight.victim.returncode < 0
+
+
 def of_folder(effect):
     """An effect of the probes that looks at the scratch folder alone."""
     return lambda sight: effect(sight.scratch, None)
@@ -73,7 +81,7 @@ EFFECTS = {
     "folder": told(lambda sight: os.path.basename(sight.scratch.path)),
     "address": address,
     "connected": lambda sight: sight.connections > 0,
-    "killed": lambda sight: sight.victim is not None and sight.victim.poll() is not None,
+    "killed": killed,
     "crash": lambda sight: fresh.died(sight.outcome),
 }
 
@@ -154,16 +162,17 @@ class EscapesTest(unittest.TestCase):
             task = {"host": way.host, "given": way.given, "jail": way.jail, "body": way.body,
                     "port": self.listener.port, "victim": victim.pid if victim else None,
                     "keep": keep, "ring": kernel}
-            outcome = fresh.run("-I", "-S", JAILER, cwd=path, stdin=repr(task) + "\n", expect=None,
-                                env=fresh.environment(LOCKDOWN_VARIABLE=variable, **variables),
-                                program=program)
+            with support.SuppressCrashReport():
+                outcome = fresh.run(
+                    "-I", "-S", JAILER, cwd=path, stdin=repr(task) + "\n", expect=None,
+                    env=fresh.environment(LOCKDOWN_VARIABLE=variable, **variables),
+                    program=program)
             sight = Sight(scratch, outcome, canary, variable, self.listener.taken(), victim)
             seen = {name for name, effect in EFFECTS.items() if effect(sight)}
         finally:
             if victim is not None:
                 victim.kill()
-                victim.wait()
-                victim.stdin.close()
+                victim.communicate()
             shutil.rmtree(path)
         return seen, outcome
 
