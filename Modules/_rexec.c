@@ -60,6 +60,8 @@ typedef struct {
     size_t used;
     char output[1 + OUTPUT_ROOM];
 
+    int reading;                  /* somebody reads a frame */
+
     /* Of the one who reads. */
     size_t first, last;
     char input[READ_ROOM];
@@ -535,15 +537,8 @@ read_failed(int error)
     return 1;
 }
 
-PyDoc_STRVAR(channel_receive_doc,
-"receive()\n"
-"--\n"
-"\n"
-"Wait for a frame: (kind, run, payload).  One thread at a time may call it.  A\n"
-"signal's handler runs after the frame is there.");
-
 static PyObject *
-channel_receive(Channel *self, PyObject *Py_UNUSED(ignored))
+receive(Channel *self)
 {
     unsigned char header[HEADER];
     int error;
@@ -573,6 +568,28 @@ channel_receive(Channel *self, PyObject *Py_UNUSED(ignored))
     return Py_BuildValue("(iIN)", (int)header[5], (unsigned int)run, payload);
 }
 
+PyDoc_STRVAR(channel_receive_doc,
+"receive()\n"
+"--\n"
+"\n"
+"Wait for a frame: (kind, run, payload).  RuntimeError if another thread waits\n"
+"for one.  A signal's handler runs after the frame is there.");
+
+static PyObject *
+channel_receive(Channel *self, PyObject *Py_UNUSED(ignored))
+{
+    // The code in the cell may call this from any thread, and two would run
+    // over the end of the buffer.  Not the lock, which is held for as long as
+    // the supervisor takes nothing.
+    if (_Py_atomic_exchange_int(&self->reading, 1)) {
+        PyErr_SetString(PyExc_RuntimeError, "another thread receives");
+        return NULL;
+    }
+    PyObject *frame = receive(self);
+    _Py_atomic_store_int(&self->reading, 0);
+    return frame;
+}
+
 PyDoc_STRVAR(channel_poll_doc,
 "poll(timeout)\n"
 "--\n"
@@ -593,7 +610,7 @@ channel_poll(Channel *self, PyObject *arg)
         timeout = seconds <= 0 ? 0 : seconds > 1e6 ? 1000000000
                   : (int)(seconds * 1000.0 + 0.999);
     }
-    if (self->first < self->last) {
+    if (!_Py_atomic_load_int(&self->reading) && self->first < self->last) {
         Py_RETURN_TRUE;
     }
     struct pollfd fds[2] = {{self->fd, POLLIN, 0}, {self->woken, POLLIN, 0}};

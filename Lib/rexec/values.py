@@ -15,7 +15,8 @@ OBJECT = 64
 CHARACTER = 4
 LONGEST_INT = 64 << 10      # bytes
 DECIMAL_DIGITS = 4300
-SAME_HASH = 64
+SAME_HASH = 64              # keys of one hash in a container
+LARGE_SAME_HASH = 4         # and of those, large numbers and the like
 LARGE = 16 << 10            # bytes that are worth not being copied
 LONGEST_NAME = 64           # characters of a time zone's
 
@@ -28,6 +29,7 @@ _time = _struct.Struct("<BBBIB")
 _delta = _struct.Struct("<iII")
 
 _MOST = 0xFFFFFFFF
+_LIMITLESS = 1 << 46
 
 
 class Malformed(Exception):
@@ -45,8 +47,9 @@ class OverLimit(Malformed):
 class _Unfit(Exception):
     """On its way out through the containers, each of which adds where it was."""
 
-    def __init__(self, kind):
+    def __init__(self, kind, keys=False):
         self.kind = kind
+        self.keys = keys        # is it, or is it inside, a key or an element of a set?
         self.where = []
 
 
@@ -56,10 +59,11 @@ class _Encoder:
     def __init__(self, budget, depth, refer):
         self.out = bytearray()
         self.parts = []         # what comes before that
-        self.left = budget
+        self.left = self.work = budget
         self.depth = depth
         self.refer = refer
         self.path = []          # the containers that are being walked
+        self.keys = 0           # how many keys and sets are around
 
     def charge(self, cost):
         self.left -= cost
@@ -86,7 +90,8 @@ class _Encoder:
 
     def find(self, value):
         """What VALUE crosses as, and the function that puts it."""
-        if self.refer is not None:
+        # Never a reference among keys: the other side would hash and compare the object itself.
+        if self.refer is not None and not self.keys:
             number = self.refer(value)
             if number is not None:
                 return number, _Encoder.put_reference
@@ -106,7 +111,7 @@ class _Encoder:
             number = value.item()
             if type(number) in _SCALARS:
                 return number, _PUT[type(number)]
-        raise _Unfit(kind)
+        raise _Unfit(kind, self.keys > 0)
 
     def put_none(self, value):
         self.out += b"N"
@@ -177,11 +182,26 @@ class _Encoder:
     def put_tuple(self, value):
         self.put_sequence(b"t", value)
 
-    def put_set(self, value):
-        self.put_sequence(b"S", value, False)
+    def put_set(self, value, tag=b"S"):
+        self.keys += 1
+        self.put_sequence(tag, value, False)
+        self.keys -= 1
+        self.check_keys(value)
 
     def put_frozenset(self, value):
-        self.put_sequence(b"Z", value, False)
+        self.put_set(value, b"Z")
+
+    def check_keys(self, keys):
+        """Refuse here what the other side would take for an attack."""
+        if len(keys) < 2:
+            return
+        crossed = [key if _is_exact(key) else decode(encode(key, _LIMITLESS, _MOST)) for key in keys]
+        try:
+            self.work = _check_keys(crossed, self.work)
+        except Malformed as error:
+            raise ValueError(f"{error}: it cannot cross") from None
+        if len(set(crossed)) != len(crossed):
+            raise ValueError("two keys that differ here would be the same on the other side")
 
     def put_dict(self, value):
         self.enter(value)
@@ -190,7 +210,9 @@ class _Encoder:
         key = None
         try:
             for key, item in value.items():
+                self.keys += 1
                 self.put(key)
+                self.keys -= 1
                 self.put(item)
                 count -= 1
         except _Unfit as unfit:
@@ -199,6 +221,7 @@ class _Encoder:
         if count:
             raise RuntimeError("a value changed while it was sent")
         self.path.pop()
+        self.check_keys(value)
 
     def put_range(self, value):
         self.out += b"r"
@@ -320,7 +343,8 @@ def encode_parts(value, budget=16 << 20, depth=100, refer=None):
         where = "".join(reversed(unfit.where))
         place = f" at {where}" if where else ""
         raise TypeError(f"{unfit.kind.__module__}.{unfit.kind.__qualname__}"
-                        f" cannot cross{place}: only plain data can") from None
+                        f" cannot cross{place}: only plain data can"
+                        + (" be a key or in a set" if unfit.keys else "")) from None
     encoder.parts.append(encoder.out)
     return encoder.parts
 
@@ -332,9 +356,10 @@ class _Decoder:
         self.data = data
         self.views = views
         self.place = 0
-        self.left = budget
+        self.left = self.work = budget
         self.depth = depth
         self.resolve = resolve
+        self.keys = 0           # how many keys and sets are around
 
     def charge(self, cost):
         self.left -= cost
@@ -436,18 +461,18 @@ class _Decoder:
     def get_tuple(self):
         return tuple(self.get_list())
 
-    def get_set(self):
-        return set(self.get_keys())
+    def get_set(self, kind=set):
+        self.keys += 1
+        keys = self.get_list()
+        self.keys -= 1
+        self.work = _check_keys(keys, self.work)
+        value = kind(keys)
+        if len(value) != len(keys):
+            raise Malformed("an element twice")
+        return value
 
     def get_frozenset(self):
-        return frozenset(self.get_keys())
-
-    def get_keys(self):
-        keys = self.get_list()
-        _check_keys(keys)
-        if len(set(keys)) != len(keys):
-            raise Malformed("an element twice")
-        return keys
+        return self.get_set(frozenset)
 
     def get_dict(self):
         self.enter()
@@ -458,9 +483,11 @@ class _Decoder:
         keys = []
         values = []
         for _ in range(count):
+            self.keys += 1
             keys.append(get())
+            self.keys -= 1
             values.append(get())
-        _check_keys(keys)
+        self.work = _check_keys(keys, self.work)
         value = dict(zip(keys, values))
         if len(value) != count:
             raise Malformed("a key twice")
@@ -477,6 +504,9 @@ class _Decoder:
         (number,) = self.unpack(_u32)
         if self.resolve is None:
             raise Malformed("a reference where there are none")
+        if self.keys:
+            # The object behind it would be hashed and compared, by its own methods.
+            raise Malformed("a reference among keys")
         try:
             return self.resolve(number)
         except KeyError:
@@ -551,14 +581,66 @@ _GET = {ord(tag): get for tag, get in {
 }.items()}
 
 
-def _check_keys(keys):
-    """Many keys of one hash make a dict that takes for ever to build: refuse it unbuilt."""
-    if len(keys) > SAME_HASH:
-        counts = {}
-        for key in map(hash, keys):
-            counts[key] = counts.get(key, 0) + 1
-        if max(counts.values()) > SAME_HASH:
+def _check_keys(keys, work):
+    """Keys of one hash are compared with each other, which can take for ever: refuse them unbuilt.
+
+    WORK is what comparing may cost, about ten nanoseconds a unit; what is left of it.
+    """
+    if len(keys) < 2:
+        return work
+    hashes = list(map(hash, keys))
+    if len(set(hashes)) == len(keys):
+        return work
+    groups = {}
+    for number, key in zip(hashes, keys):
+        groups.setdefault(number, []).append(key)
+    for group in groups.values():
+        count = len(group)
+        if count > SAME_HASH:
             raise Malformed("too many keys of one hash")
+        if count > 1:
+            if sum(map(_is_large, group)) > LARGE_SAME_HASH:
+                raise Malformed("too many large keys of one hash")
+            work -= count * sum(map(_weigh, group)) // 2
+            if work < 0:
+                raise Malformed("keys of one hash that take too long to compare")
+    return work
+
+
+def _is_large(key):
+    kind = type(key)
+    if kind is int:
+        return key.bit_length() > 1024
+    return kind is not float and kind not in _PUT or kind is range
+
+
+def _weigh(key):
+    """What it costs at most to compare KEY with another of its hash."""
+    kind = type(key)
+    if kind is tuple:
+        return 4 + sum(map(_weigh, key))
+    if kind is frozenset:
+        # Each element is compared with those of its hash in the other set.
+        counts = {}
+        for item in key:
+            number = hash(item)
+            counts[number] = counts.get(number, 0) + 1
+        return 4 + sum(_weigh(item) * counts[hash(item)] for item in key)
+    if kind is range:
+        return _weigh(key.start) + _weigh(key.stop) + _weigh(key.step)
+    if kind is int:
+        # A Decimal to compare it with makes it one, in quadratic time.
+        size = key.bit_length() >> 3
+        return 4 + size * size // 16
+    if kind in (str, bytes, memoryview):
+        return 4 + (len(key) >> 6)
+    return 4 if kind in _PUT else 200
+
+
+def _is_exact(key):
+    """Does KEY come out just as it is?"""
+    kind = type(key)
+    return kind in _SCALARS or key is None or kind is tuple and all(map(_is_exact, key))
 
 
 def decode(data, budget=16 << 20, depth=100, resolve=None, views=False):

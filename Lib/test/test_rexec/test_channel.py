@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 import threading
+import time
 import unittest
 
 import rexec
@@ -15,6 +16,11 @@ from rexec.values import Malformed, encode
 
 from .base import CellTest
 from .impostor import STARTED, FakeWorker, frame, meet, result
+
+try:
+    import _rexec
+except ImportError:
+    _rexec = None       # not this Python, but the one of the cells has it
 
 ROUNDS = int(os.environ.get("REXEC_FUZZ", "3000"))
 KIB = 1 << 10
@@ -241,6 +247,39 @@ class MadeFramesTest(unittest.TestCase):
         self.assertEqual(len(whole.stdout), 500 * 8000)
         cell.close()
         worker.other.close()
+
+
+class ReceiveTest(unittest.TestCase):
+    @unittest.skipIf(_rexec is None, "has no _rexec")
+    def test_one_thread_receives(self):
+        """Two at once would run over the end of the buffer."""
+        one, other = socket.socketpair()
+        self.addCleanup(other.close)
+        channel = _rexec.Channel(one.detach(), False)
+        data = bytearray(frame(kinds.REPLY, b"N" * 1000, 5))
+        got, refused = [], []
+
+        def receive():
+            while True:
+                try:
+                    got.append(channel.receive())
+                except RuntimeError:
+                    refused.append(1)
+                    time.sleep(0.001)
+                except EOFError:
+                    break
+        threads = [threading.Thread(target=receive) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3000):
+            other.sendall(data)
+            channel.poll(0)
+        other.shutdown(socket.SHUT_WR)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(got), 3000)
+        self.assertEqual(set(got), {(kinds.REPLY, 5, b"N" * 1000)})
+        self.assertTrue(refused)
 
 
 class BothWaysTest(CellTest):

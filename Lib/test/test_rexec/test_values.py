@@ -10,6 +10,7 @@ import struct
 import unittest
 import uuid
 
+from rexec import values
 from rexec.values import (DECIMAL_DIGITS, LONGEST_INT, SAME_HASH, Malformed, OverLimit, decode,
                           encode)
 
@@ -177,6 +178,32 @@ class RoundTripTest(unittest.TestCase):
                 encode(value, 1 << 40)
         self.assertEqual(decode(encode(1 << (LONGEST_INT * 8 - 2))), 1 << (LONGEST_INT * 8 - 2))
 
+    def test_references_are_no_keys(self):
+        def refer(value):
+            return 5 if value is len else None
+        for value, place in (({len}, "{...}"), ({len: 1}, "[...]"), ({(1, len): 1}, "[...][1]"),
+                             ([{frozenset({len}): 1}], "[0][...]{...}")):
+            with self.assertRaises(TypeError) as caught:
+                encode(value, refer=refer)
+            self.assertIn(f" at {place}: only plain data can be a key or in a set",
+                          str(caught.exception))
+        encode([{1: len}], refer=refer)
+
+    def test_keys_that_would_be_refused(self):
+        class Key(str):
+            __hash__ = object.__hash__
+            __eq__ = object.__eq__
+
+        modulus = (1 << 61) - 1
+        many = {i * modulus for i in range(100)}
+        for value in (many, dict.fromkeys(many), [frozenset(many)]):
+            with self.assertRaisesRegex(ValueError, "too many keys of one hash: it cannot cross"):
+                encode(value)
+        for value in ({Key("a"), Key("a")}, {Key("a"): 1, "a": 2}, {(Key("a"),), (Key("a"),)}):
+            with self.assertRaisesRegex(ValueError, "two keys that differ here"):
+                encode(value)
+        self.assertEqual(decode(encode({Key("a"), Key("b")})), {"a", "b"})
+
     def test_references(self):
         things = {id(len): 5}
         data = encode([len], refer=lambda value: things.get(id(value)))
@@ -246,6 +273,71 @@ class HostileTest(unittest.TestCase):
         self.refuse(dict_of(SAME_HASH + 1))
         # In a dict this size, built, each key would be compared with all before it.
         self.refuse(dict_of(100_000), 64 * MIB)
+
+    def test_large_keys_of_one_hash(self):
+        """To compare a Decimal with an int of 64 KiB takes a second."""
+        modulus = (1 << 61) - 1
+
+        def large(number, size):
+            number += 1 << size * 8 - 20
+            number += 7 - number % modulus
+            return number
+        half = LONGEST_INT // 2
+        decimals = [decimal.Decimal(7 + modulus * i) for i in range(8)]
+        for keys in (decimals[:5], [large(i * modulus, 200) for i in range(5)],
+                     [large(0, half), decimals[0]], [(large(0, half),), (decimals[0],)],
+                     [frozenset({large(0, half)}), frozenset({decimals[0]})],
+                     [range(large(0, half)), range(large(modulus, half))]):
+            self.assertEqual(len({hash(key) for key in keys}), 1)
+            data = b"S" + u32(len(keys)) + b"".join(map(encode, keys))
+            self.refuse(data)
+            self.refuse(b"d" + u32(len(keys)) + b"".join(encode(key) + b"N" for key in keys))
+        self.assertEqual(decode(encode(set(decimals[:4]))), set(decimals[:4]))
+        # Plain programs have these.
+        for value in ({2**i for i in range(1000)}, {(x, y, z): x for x in range(-9, 9)
+                                                    for y in range(-9, 9) for z in range(-9, 9)}):
+            self.assertEqual(decode(encode(value)), value)
+
+    def test_containers_of_one_hash(self):
+        """Sets of sets whose elements collide are compared at the power of their depth."""
+        modulus = (1 << 61) - 1
+
+        def pack(items):
+            return b"Z" + u32(len(items)) + b"".join(items)
+
+        def row(items, other):
+            return [pack(items[:-1] + [last]) for last in other]
+        leaves = [encode(5 + i * modulus) for i in range(60)]
+        rows = row(leaves[:30], leaves[29:59])
+        rows = row(rows, rows[-1:] * 1 + [pack(leaves[1:30] + [leaf]) for leaf in leaves[30:59]])
+        value = pack(rows)
+        work = values._weigh
+        self.addCleanup(setattr, values, "_weigh", work)
+        weighed = 0
+
+        def count(key):
+            nonlocal weighed
+            weighed += 1
+            return work(key)
+        values._weigh = count
+        with self.assertRaisesRegex(Malformed, "too long to compare"):
+            decode(value)
+        self.assertLess(weighed, 200_000)
+
+    def test_references_among_keys(self):
+        """The object behind one would be hashed and compared by its own methods."""
+        class Object:
+            def __hash__(self):
+                raise AssertionError("it was asked for its hash")
+
+        reference = b"R" + u32(5)
+        for data in (b"S" + u32(1) + reference, b"Z" + u32(1) + reference,
+                     b"d" + u32(1) + reference + b"N",
+                     b"S" + u32(1) + b"t" + u32(1) + reference):
+            self.refuse(data, resolve={5: Object()}.__getitem__)
+        data = b"d" + u32(1) + b"N" + reference
+        found = Object()
+        self.assertIs(decode(data, resolve={5: found}.__getitem__)[None], found)
 
     def test_claims_cost_nothing(self):
         """A length is checked before memory is spent for it."""
