@@ -298,7 +298,7 @@ show_program(PyCodeObject *code, PyObject *text)
         return -1;
     }
     PyObject *result = PyObject_CallMethod(linecache, "_register_code", "OOO",
-                                           code, text, code->co_filename);
+                                           code, text, _PyLockdown_Filename(code));
     Py_DECREF(linecache);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;

@@ -1,6 +1,7 @@
 """Reading the ledger's table of modules: which do no harm in a locked interpreter, and what the
 lock clears in them."""
 
+import functools
 import importlib.util
 import re
 from collections import namedtuple
@@ -26,15 +27,13 @@ _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.?\*)?\Z")
 _SLOTS = Path(__file__).resolve().parents[2] / LEDGER / "slots.py"
 
 
-def _load(path):
-    """The module in the file PATH: it belongs to a package that cannot be imported here."""
-    spec = importlib.util.spec_from_file_location("slots", path)
+@functools.cache
+def _parser():
+    """The module that reads slots: it belongs to a package that cannot be imported here."""
+    spec = importlib.util.spec_from_file_location("slots", _SLOTS)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-read_slots = _load(_SLOTS).read_slots
 
 
 def read_safe_modules(table, pristine, new):
@@ -117,7 +116,7 @@ def _nearest(name, exact):
 
 def _add_slots(safe, where, entry, reason, problems):
     """Add the slots that REASON begins with to those of SAFE."""
-    slots, instances, wrong = read_slots(entry, reason)
+    slots, instances, wrong = _parser().read_slots(entry, reason)
     for *_, right in slots + instances:
         if right and right not in RIGHTS:
             problems.append(f"{where}: {right} is not a right: use one of {' '.join(RIGHTS)}")

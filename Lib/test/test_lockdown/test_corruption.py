@@ -41,6 +41,45 @@ class CorruptionTest(unittest.TestCase):
             """)
         self.assertEqual(facts["called"], ["raised", "TypeError"])
 
+    def test_what_a_group_splits_into(self):
+        facts = self.check("""
+            |parts = None
+            |class Group(ExceptionGroup):
+            |    def split(self, condition):
+            |        return parts
+            |def catch():
+            |    try:
+            |        raise Group("", [ValueError()])
+            |    except* KeyError:
+            |        seen = sys.exc_info()[2]
+            |    return seen
+            |found = []
+            |for parts in (None, "ABCDEFGH" * 8), (b"A" * 64, None), ("A" * 64, b"A" * 64):
+            |    found.append(attempt(catch)[:2])
+            |report(found=found)
+            """)
+        self.assertEqual(facts["found"], [["raised", "TypeError"]] * 3)
+
+    def test_a_buffer_that_is_not_filled(self):
+        facts = self.check("""
+            |import io
+            |class Lazy(io.RawIOBase):
+            |    def readinto(self, buffer):
+            |        return len(buffer)
+            |class Shrinking(io.RawIOBase):
+            |    def readinto(self, buffer):
+            |        size = len(buffer)
+            |        buffer.clear()
+            |        return size
+            |told = set()
+            |for size in range(40, 500):
+            |    told.update(Lazy().read(size))
+            |report(told=sorted(told))
+            |report(shrunk=[attempt(Shrinking().read, size)[:2] for size in (4000, 200_000_000)])
+            """)
+        self.assertEqual(facts["told"], [0])
+        self.assertEqual(facts["shrunk"], [["raised", "ValueError"]] * 2)
+
     def test_type_parameters_set_through_the_frame(self):
         facts = self.check("""
             |import builtins

@@ -129,6 +129,7 @@ class Listener:
             self.peers.append(None)
         socket.create_connection((base.LOOPBACK, self.port)).close()
         self.thread.join()
+        self.thread = None      # not to be taken for one that was left behind
         self.socket.close()
 
 

@@ -55,6 +55,8 @@ def import_of(name):
 def origin(name):
     """"shared" for an extension module in a file of its own, "outside" for one that only a file
     has, "inside" for the others, None if unlocked Python has no such module here."""
+    if name == "__mp_main__":
+        return None     # not even if a test before this one has put it into sys.modules
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):

@@ -28,6 +28,13 @@ class ProgramTextTest(fresh.FolderTest):
             file.write(data)
         return path
 
+    def test_what_is_kept_tells_no_path(self):
+        path = self.write_bytes(b"import linecache\n"
+                                b"print([entry[3] for entry in linecache._interactive_cache.values()])\n")
+        out = fresh.run("-I", "-X", "lockdown", path).out
+        self.assertIn("<locked>", out)
+        self.assertNotIn(path, out)
+
     def test_encodings(self):
         for start, encoding in (b"", "utf-8"), (b"\xef\xbb\xbf", "utf-8"), \
                 (b"# coding: latin-1\n", "latin-1"), (b"# coding: cp037x\n", None):

@@ -21,7 +21,8 @@ printf 'all: built\\nbuilt: Lib/os.py\\n\\tcp Lib/os.py built\\n\\tcp Lib/os.py 
 printf 'other:\\n\\techo other %s $(MAKEFLAGS)\\n' >>Makefile
 printf 'test:\\n\\techo tested $(TESTOPTS)\\n' >>Makefile
 printf 'CC = :\\nLINKCC = :\\nsrcdir = .\\n' >>Makefile
-printf 'Programs/python.o ./Python/lockdown.c ./Python/lockdown_tables.h:\\n' >>Makefile
+printf 'Programs/python.o:\\n' >>Makefile
+for kind in Python/%%.c Python/%%.h Programs/%%.c; do printf "$kind:\\n\\t:\\n" >>Makefile; done
 touch config.status
 """
 FILES = {"configure": CONFIGURE, "Lib/os.py": "import abc\n",
