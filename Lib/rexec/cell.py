@@ -12,7 +12,7 @@ from . import channel as kinds
 from . import process, report
 from .bastion import References
 from .channel import CALLS_OPEN
-from .errors import CellClosed, CellCrashed, CellError, LimitExceeded
+from .errors import CellClosed, CellCrashed, LimitExceeded
 from .limits import Limits, check_kept
 from .run import Future, Here, OnLoop, Result, Run, Usage
 from .values import Malformed, OverLimit, decode, encode, encode_parts
@@ -31,15 +31,13 @@ class Cell:
     """
 
     def __init__(self, *, limits=None, functions=None, open=None, stdout=None, stderr=None,
-                 isolation="process", kernel="try", preload=(), path=(), python=None, _worker=None):
+                 kernel="try", preload=(), path=(), python=None, _worker=None):
         self.limits = Limits() if limits is None else limits
         if not isinstance(self.limits, Limits):
             raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
-        if isolation != "process":
-            raise ValueError(f"isolation must be 'process', not {isolation!r}")
         if kernel not in _KERNEL:
             raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
-        check_kept(self.limits, isolation)
+        check_kept(self.limits)
         self._functions = _check_functions(functions)
         self._sinks = (_check_sink("stdout", stdout), _check_sink("stderr", stderr))
         self._references = References()
@@ -50,7 +48,7 @@ class Cell:
             self._files = Files(open, self.limits, OverLimit)
             self._services["file"] = self._call_file
         self._busy = threading.Lock()
-        self._ending = threading.Lock()
+        self._ending = threading.Lock()     # of the end, and of the first moment to interrupt
         self._why = None            # how the cell ended: None, "closed", or a limit's name
         self._run = None
         self._number = 0
@@ -127,10 +125,12 @@ class Cell:
         run = self._run
         if run is None:
             return
-        if run.started:
+        with self._ending:
+            started = run.started
+            if not started:
+                self._interrupt = True
+        if started:
             self._worker.signal(signal.SIGINT)
-        else:
-            self._interrupt = True
 
     @property
     def modules(self):
@@ -228,10 +228,14 @@ class Cell:
         return self._perform_taken(kind, request, timeout, caller)
 
     async def _perform_async(self, kind, request, timeout):
-        self._take()
         loop = asyncio.get_running_loop()
-        caller = OnLoop(loop)
         done = loop.create_future()
+        self._take()
+        try:
+            caller = OnLoop(loop)
+        except BaseException:       # no descriptors are left
+            self._busy.release()
+            raise
 
         def tell(set_it, value):
             if not done.done():
@@ -252,6 +256,7 @@ class Cell:
         try:
             threading.Thread(target=work, name="rexec-run", daemon=True).start()
         except BaseException:
+            caller.finish()
             self._busy.release()
             raise
         try:
@@ -265,6 +270,9 @@ class Cell:
         try:
             if timeout is not None and not timeout >= 0:
                 raise ValueError("timeout must be a number of seconds, not negative")
+            if self._number and self._has_spoken():
+                # An answer to a question that it has not heard yet.
+                raise self._crash("the cell broke the rules of its channel: a frame between runs")
             self._number = self._number % 0xFFFFFFFF + 1
             self._wake_worker()
             run = Run(self, self._number, timeout, caller)
@@ -279,15 +287,17 @@ class Cell:
                 return self._follow(run)
             except Malformed as error:
                 raise self._crash(f"the cell broke the rules of its channel: {error}", run) from None
-            except (CellError, LimitExceeded, CellCrashed, CellClosed):
-                raise
-            except BaseException:
-                # Of a function, a stream or the keyboard: the run cannot be picked up again.
-                self._end("closed")
-                self._clean_up()
+            except BaseException as error:
+                if error is not run.error:
+                    # Of a function, a stream, the keyboard or the end of the cell: the run cannot
+                    # be picked up again.
+                    self._end("closed")
+                    self._clean_up()
                 raise
         finally:
             self._run = None
+            if "input" in self._services:
+                self._services["input"] = _no_input
             caller.finish()
             self._busy.release()
 
@@ -301,12 +311,16 @@ class Cell:
             poller.register(stderr, select.POLLIN)
         if caller.waker is not None:
             poller.register(caller.waker, select.POLLIN)
-        sending = None
+        most = self.limits.value if self.limits.value is not None else _ROOM
+        most += 1 << 20
+        wanted = None
         while True:
             limit, wait = run.check()
             if self._why is not None or limit is not None:
                 raise self._finish(run, limit)
-            frame = channel.next()
+            # No more answers are made than the cell takes.
+            full = channel.unsent > most and channel.reader.has_call
+            frame = None if full else channel.next()
             if frame is not None:
                 result = self._take_frame(run, *frame)
                 if result is not None:
@@ -314,9 +328,13 @@ class Cell:
                 continue
             if channel.ended:
                 raise self._finish(run, None)
-            if sending is not channel.is_sending:
-                sending = channel.is_sending
-                poller.register(channel, select.POLLIN | (select.POLLOUT if sending else 0))
+            if full and len(channel.reader.data) > most + kinds.ROOM:
+                want = select.POLLOUT
+            else:
+                want = select.POLLIN | (select.POLLOUT if channel.is_sending else 0)
+            if want != wanted:
+                wanted = want
+                poller.register(channel, want)
             # Rounded up: what is too early comes back here at once.
             for fd, events in poller.poll(int(wait * 1000) + 1):
                 if fd == caller.waker:
@@ -341,20 +359,23 @@ class Cell:
         if kind == kinds.STARTED:
             if run.started:
                 raise Malformed("started twice")
-            run.started = True
-            if self._interrupt:
+            with self._ending:      # interrupt() sees it, or is seen
+                run.started = True
+                interrupt = self._interrupt
+            if interrupt:
                 self._worker.signal(signal.SIGINT)
         elif kind == kinds.CALL:
             self._take_call(run, value)
         elif kind == kinds.CANCEL:
-            if value not in run.open:
-                # It was answered in the meantime, or there never was such a call.
-                if type(value) is not int or not 0 < value <= run.calls:
-                    raise Malformed("cancels what it never called")
-            else:
+            if type(value) is not int:
+                raise Malformed("cancels what is no call")
+            if value in run.open:
                 run.caller.cancel(value)
+            elif not 0 < value <= run.calls:
+                # Nor was it answered in the meantime.
+                raise Malformed("cancels what it never called")
         elif kind == kinds.LIMIT:
-            if value not in ("value", "depth", "threads"):
+            if type(value) is not str or value not in ("value", "depth", "threads"):
                 raise Malformed("a limit of another name")
             raise self._finish(run, value)
         elif kind == kinds.RESULT:
@@ -453,6 +474,7 @@ class Cell:
                 raise self._finish(run, "memory")
             self._rest()
             error.result = run.result()
+            run.error = error
             raise error
         raise Malformed("a result of another form")
 
@@ -461,6 +483,12 @@ class Cell:
     def _rest(self):
         """Between runs the cell stands still: nobody counts what it uses then."""
         self._stopped = self._worker.signal(signal.SIGSTOP)
+
+    def _has_spoken(self):
+        """Did the cell, which stands still, send anything since its last run?"""
+        channel = self._channel
+        channel.read()
+        return channel.reader.has_data
 
     def _wake_worker(self):
         if self._stopped:
@@ -551,6 +579,10 @@ def _exceeded(limit, limits, result):
     unit = " s" if limit in ("cpu", "wall") else " bytes" if limit in ("memory", "value") else ""
     text = f"the limit {limit} was exceeded" + (f" ({most}{unit})" if most is not None else "")
     return LimitExceeded(limit, text, result)
+
+
+def _no_input(operation, args, kwargs):
+    raise ValueError("this stdin was of an earlier run")
 
 
 def _discard(worker):

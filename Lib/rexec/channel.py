@@ -75,6 +75,16 @@ class FrameReader:
             self.place = 0
         self.data += data
 
+    @property
+    def has_data(self):
+        return len(self.data) > self.place
+
+    @property
+    def has_call(self):
+        """Is the next frame, or what there is of it, a CALL?"""
+        place = self.place + 5
+        return place < len(self.data) and self.data[place] == CALL
+
     def next(self):
         """A frame, or None if there is no whole one.  Raises Malformed."""
         there = len(self.data) - self.place
@@ -112,6 +122,7 @@ class Channel:
         self.reader = FrameReader(value)
         self.ended = False
         self._out = deque()
+        self.unsent = 0         # bytes of it
 
     def fileno(self):
         return self.socket.fileno()
@@ -122,7 +133,9 @@ class Channel:
 
     def put(self, kind, run, parts):
         """Send a frame, or what can be sent of it now.  PARTS are those of its payload."""
-        data = HEADER.pack(sum(map(len, parts)), VERSION, kind, 0, run)
+        size = sum(map(len, parts))
+        self.unsent += HEADER.size + size
+        data = HEADER.pack(size, VERSION, kind, 0, run)
         for part in parts:
             if len(part) < LARGE:
                 data += part
@@ -144,7 +157,9 @@ class Channel:
             except OSError:
                 # The other end is gone: reading tells.
                 self._out.clear()
+                self.unsent = 0
                 return
+            self.unsent -= sent
             if sent == len(data):
                 self._out.popleft()
             else:

@@ -30,6 +30,10 @@ class CellError(Error):
     def __str__(self):
         return f"{self.type_name}: {self.message}" if self.message else self.type_name
 
+    def __repr__(self):
+        # Not of `args`, which the cell chose: an int may be too long to show.
+        return f"CellError({str(self)[:200]!r})"
+
 
 class LimitExceeded(Error):
     """The code went beyond a limit, and the cell is gone.  `limit` is the limit's name."""

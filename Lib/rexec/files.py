@@ -230,6 +230,44 @@ def _mode(flags):
     return word + ("+b" if flags & READ else "b")
 
 
+class _Held:
+    """A handle of a cell.  One operation at a time; what it waits for holds up no other handle."""
+
+    def __init__(self, handle):
+        self._handle = handle
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def use(self, name, *arguments):
+        try:
+            with self._lock:
+                if self._handle is None or self._ended:
+                    raise error(errno.EBADF)
+                return getattr(self._handle, name)(*arguments)
+        finally:
+            if self._ended:
+                self.end()
+
+    def close(self):
+        with self._lock:
+            handle, self._handle = self._handle, None
+            if handle is not None:
+                handle.close()
+
+    def end(self):
+        """Close it without waiting: if an operation is on, at that one's end."""
+        self._ended = True
+        if self._lock.acquire(False):
+            try:
+                handle, self._handle = self._handle, None
+                if handle is not None:
+                    handle.close()
+            except Exception:
+                pass        # of a policy's own file; nobody is left to be told
+            finally:
+                self._lock.release()
+
+
 # One cell's files.
 
 class Files:
@@ -259,7 +297,8 @@ class Files:
         self._spent = 0
         self._handles = {}
         self._next = 3
-        self._lock = threading.RLock()
+        self._closed = False
+        self._lock = threading.RLock()      # not held where a policy's own file may wait
         self._key = os.urandom(16)
 
     def __bool__(self):
@@ -274,13 +313,11 @@ class Files:
     def close(self):
         """Close all that the cell left open."""
         with self._lock:
+            self._closed = True
             handles = list(self._handles.values())
             self._handles.clear()
         for handle in handles:
-            try:
-                handle.close()
-            except Exception:
-                pass        # of a policy's own file; nobody is left to be told
+            handle.end()
 
     def call(self, operation, *arguments):
         """Do what the cell asks and return plain data.
@@ -293,6 +330,8 @@ class Files:
                 type(given) is wanted for given, wanted in zip(arguments, entry[1])):
             raise error(errno.EINVAL)
         try:
+            if operation in _WAITING:
+                return entry[0](self, *arguments)
             with self._lock:
                 return entry[0](self, *arguments)
         except OSError as failed:
@@ -345,10 +384,11 @@ class Files:
         return errno.ENOENT if self._function is None else errno.EACCES
 
     def _spend(self, count):
-        self._spent += count
-        if self._storage is not None and self._spent > self._storage:
-            self._spent -= count
-            raise self._exceeded("storage")
+        with self._lock:
+            self._spent += count
+            if self._storage is not None and self._spent > self._storage:
+                self._spent -= count
+                raise self._exceeded("storage")
 
     def _facts(self, facts):
         """The number that tells files apart is this cell's own: it tells nothing of the disk."""
@@ -362,8 +402,7 @@ class Files:
         if not 0 <= flags < 64 or not flags & 3 or flags & (APPEND | CREATE | TRUNCATE) and \
                 not flags & WRITE or flags & EXCLUSIVE and not flags & CREATE:
             raise error(errno.EINVAL)
-        if self._most_handles is not None and len(self._handles) >= self._most_handles:
-            raise self._exceeded("handles")
+        self._check_handles()
         tree, rest = self._place(path)
         if tree is not None:
             if flags & WRITE and not tree.writable:
@@ -375,10 +414,24 @@ class Files:
         else:
             number = self._absent(rest)
             raise error(errno.EACCES if number == errno.ENOENT and flags & CREATE else number)
-        number = self._next
-        self._next += 1
-        self._handles[number] = handle
-        return number, handle.size(), handle.sequential, handle.encoding, self._block
+        size = handle.size()
+        held = _Held(handle)
+        with self._lock:
+            try:
+                if self._closed:
+                    raise error(errno.EBADF)
+                self._check_handles()       # again: another thread may have opened some
+            except BaseException:
+                held.end()
+                raise
+            number = self._next
+            self._next += 1
+            self._handles[number] = held
+        return number, size, handle.sequential, handle.encoding, self._block
+
+    def _check_handles(self):
+        if self._most_handles is not None and len(self._handles) >= self._most_handles:
+            raise self._exceeded("handles")
 
     @staticmethod
     def _refuse_write(tree, path, flags):
@@ -405,27 +458,28 @@ class Files:
     def _read(self, number, offset, count):
         if not 0 <= offset <= _MAX_OFFSET or count < 0:
             raise error(errno.EINVAL)
-        return self._handle(number).read(offset, min(count, self._block))
+        return self._handle(number).use("read", offset, min(count, self._block))
 
     def _write(self, number, offset, data):
         if not 0 <= offset <= _MAX_OFFSET - len(data):
             raise error(errno.EINVAL)
-        return self._handle(number).write(offset, data)
+        return self._handle(number).use("write", offset, data)
 
     def _truncate(self, number, size):
         if not 0 <= size <= _MAX_OFFSET:
             raise error(errno.EINVAL)
-        self._handle(number).truncate(size)
+        self._handle(number).use("truncate", size)
 
     def _size(self, number):
-        return self._handle(number).size()
+        return self._handle(number).use("size")
 
     def _fstat(self, number):
-        return self._facts(self._handle(number).facts())
+        return self._facts(self._handle(number).use("facts"))
 
     def _close(self, number):
-        handle = self._handle(number)
-        del self._handles[number]
+        with self._lock:
+            handle = self._handle(number)
+            del self._handles[number]
         handle.close()
 
     def _stat(self, path, follow):
@@ -536,6 +590,10 @@ _OPERATIONS = {
     "rmdir": (Files._rmdir, (bytes,)),
     "rename": (Files._rename, (bytes, bytes)),
 }
+
+
+# Those that may wait, for a pipe of a policy's, say: without the lock of all.
+_WAITING = {"open", "read", "write", "truncate", "size", "fstat", "close"}
 
 
 def _default_exceeded(limit):

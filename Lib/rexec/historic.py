@@ -15,7 +15,6 @@ from rexec.cell import Cell
 from rexec.errors import CellError
 from rexec.hooks import (PY_SOURCE, FileBase, FileDelegate, FileWrapper, RHooks, RModuleImporter,
                          RModuleLoader, Verbose)
-from rexec.limits import Limits
 from rexec.values import Malformed
 
 __all__ = ["RExec", "RHooks", "RModuleLoader", "RModuleImporter", "FileBase", "FileWrapper",
@@ -89,8 +88,7 @@ class RExec(Verbose):
     nok_builtin_names = ("open", "reload", "__import__")
     ok_file_types = (PY_SOURCE,)
 
-    def __init__(self, hooks=None, verbose=False, *, isolation="process",
-                 limits=Limits(cells=8, nesting=4), **options):
+    def __init__(self, hooks=None, verbose=False, *, limits=None, **options):
         """*hooks* is an RHooks; *options* are those of Cell, except for files, functions and
         streams, which have their methods here."""
         Verbose.__init__(self, verbose)
@@ -99,7 +97,7 @@ class RExec(Verbose):
         self.modules = {}
         self._error = None
         self._local = threading.local()
-        self._cell = Cell(limits=limits, isolation=isolation, open=self._open,
+        self._cell = Cell(limits=limits, open=self._open,
                           stdout=lambda text: self._write("stdout", text),
                           stderr=lambda text: self._write("stderr", text), **options)
         try:

@@ -35,8 +35,6 @@ class Limits:
     storage: int = 64 * MIB
     handles: int = 64
     threads: int = 8
-    cells: int = 0
-    nesting: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -68,12 +66,10 @@ class Limits:
         return dataclasses.replace(self, **changes)
 
 
-def check_kept(limits, isolation):
-    """Refuse by name a limit that cells of this kind cannot keep on this system."""
+def check_kept(limits):
+    """Refuse by name a limit that cells cannot keep on this system."""
     lacking = {}
-    if isolation == "interpreter":
-        lacking["memory"] = "interpreter cells share the memory of their process"
-    elif not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux"):
         for name in ("cpu", "memory"):
             lacking[name] = f"{sys.platform} gives no means to keep it from outside"
     for name, reason in lacking.items():

@@ -147,8 +147,8 @@ class CellPool:
     `limits` are the most that a cell may be given.
     """
 
-    def __init__(self, size=None, *, queue=None, limits=None, isolation="process", kernel="try",
-                 preload=(), path=(), python=None):
+    def __init__(self, size=None, *, queue=None, limits=None, kernel="try", preload=(), path=(),
+                 python=None):
         size = _PROCESSORS if size is None else size
         for name, number, least in (("size", size, 1), ("queue", queue, 0)):
             if number is None and name == "queue":
@@ -160,11 +160,9 @@ class CellPool:
         self.limits = Limits() if limits is None else limits
         if not isinstance(self.limits, Limits):
             raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
-        if isolation != "process":
-            raise ValueError(f"isolation must be 'process', not {isolation!r}")
         if kernel not in _KERNEL:
             raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
-        check_kept(self.limits, isolation)
+        check_kept(self.limits)
         self.size = size
         self.queue = queue
         self._kernel = kernel

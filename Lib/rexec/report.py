@@ -26,6 +26,11 @@ def escape(text):
     return text.translate(_ESCAPES)
 
 
+def _bound(number):
+    """A number of a line or a column; the code in the cell may claim any."""
+    return number if 0 <= number < 1 << 31 else 0
+
+
 def _escape_line(text):
     return escape(text).replace("\n", "\\n")
 
@@ -86,7 +91,7 @@ def _format(record):
     for frame in frames:
         _shape_row(frame, str, int, str, str)
         filename, number, name, source = frame
-        lines.append(f'  File "{_escape_line(filename[:1000])}", line {number},'
+        lines.append(f'  File "{_escape_line(filename[:1000])}", line {_bound(number)},'
                      f' in {_escape_line(name[:1000])}\n')
         if source:
             lines.append(f"    {_escape_line(source[:500])}\n")
@@ -95,11 +100,11 @@ def _format(record):
     if record["syntax"] is not None:
         _shape_row(record["syntax"], str, int, str, int)
         filename, number, source, offset = record["syntax"]
-        lines.append(f'  File "{_escape_line(filename[:1000])}", line {number}\n')
+        lines.append(f'  File "{_escape_line(filename[:1000])}", line {_bound(number)}\n')
         shown = _escape_line(source[:500].strip())
         if shown:
             lines.append(f"    {shown}\n")
-            indent = offset - 1 - (len(source) - len(source.lstrip()))
+            indent = _bound(offset) - 1 - (len(source) - len(source.lstrip()))
             if 0 <= indent <= len(shown):
                 lines.append(f"    {' ' * indent}^\n")
     lines.append(f"{kind}: {message}\n" if message else f"{kind}\n")
@@ -118,9 +123,15 @@ def of_exception(error):
             break
     try:
         message = str(error)[:LONGEST_TEXT]
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:       # its own __str__ may raise anything
         message = ""
-    args = error.args
+    args = BaseException.args.__get__(error)
+    if not issubclass(kind, Exception):
+        # GeneratorExit and its like would end more than the call.
+        kind = RuntimeError
+        message = f"{type(error).__name__} of a function"
     if isinstance(error, OSError) and error.errno is not None:
         args = (error.errno, error.strerror)
         if error.filename is not None:

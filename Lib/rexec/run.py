@@ -93,6 +93,7 @@ class Run:
         self.calls = 0
         self.open = {}              # calls that were not answered: number to whether own
         self.started = False
+        self.error = None           # what the code raised
         self.begin = time.monotonic()
         self.until = None if timeout is None else self.begin + timeout
         self.wall = limits.wall
@@ -179,7 +180,9 @@ class Here:
             raise run.cell._finish(run, over.limit) from None
         except Malformed:
             raise
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
             answer = (False, error)
         finally:
             calling.reset(token)
@@ -245,10 +248,10 @@ class OnLoop:
                 run.cell._reply(run, number, True, future.result())
             elif isinstance(error, OverLimit):
                 raise run.cell._finish(run, error.limit)
-            elif isinstance(error, Exception) and not isinstance(error, Malformed):
-                run.cell._reply(run, number, False, error)
-            else:
+            elif isinstance(error, (Malformed, KeyboardInterrupt, SystemExit)):
                 raise error
+            else:
+                run.cell._reply(run, number, False, error)
 
     def cancel(self, number):
         future = self.futures.get(number)

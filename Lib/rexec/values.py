@@ -195,7 +195,7 @@ class _Encoder:
         """Refuse here what the other side would take for an attack."""
         if len(keys) < 2:
             return
-        crossed = [key if _is_exact(key) else decode(encode(key, _LIMITLESS, _MOST)) for key in keys]
+        crossed = [key if _is_exact(key) else _cross(key) for key in keys]
         try:
             self.work = _check_keys(crossed, self.work)
         except Malformed as error:
@@ -635,6 +635,11 @@ def _weigh(key):
     if kind in (str, bytes, memoryview):
         return 4 + (len(key) >> 6)
     return 4 if kind in _PUT else 200
+
+
+def _cross(key):
+    """What KEY, which is known to be fit, comes out as."""
+    return decode(encode(key, _LIMITLESS, _MOST), _LIMITLESS, _MOST)
 
 
 def _is_exact(key):

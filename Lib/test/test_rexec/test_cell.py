@@ -96,7 +96,7 @@ class RunTest(CellTest):
             self.cell.run("1", timeout=-1)
         self.assertEqual(self.cell.run("1").value, 1)
         for wrong in ({"limits": 5}, {"functions": {"f": 1}}, {"functions": {"f f": len}},
-                      {"stdout": 5}, {"kernel": "maybe"}, {"isolation": "none"}):
+                      {"stdout": 5}, {"kernel": "maybe"}):
             with self.subTest(wrong=wrong), self.assertRaises((TypeError, ValueError)):
                 rexec.Cell(**wrong)
 

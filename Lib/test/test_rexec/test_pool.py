@@ -381,8 +381,8 @@ class EndTest(PoolTest):
             rexec.CellPool(1, python=PYTHON, preload=["nowhere_to_be_found"])
         self.assertIn("nowhere_to_be_found", caught.exception.stderr)
         for bad, error in (({"size": 0}, ValueError), ({"size": 1.5}, TypeError),
-                           ({"queue": -1}, ValueError), ({"isolation": "none"}, ValueError),
-                           ({"kernel": "maybe"}, ValueError), ({"limits": 1}, TypeError)):
+                           ({"queue": -1}, ValueError), ({"kernel": "maybe"}, ValueError),
+                           ({"limits": 1}, TypeError)):
             self.assertRaises(error, rexec.CellPool, python=PYTHON, **bad)
 
     def test_supervisor_that_ends(self):
@@ -414,8 +414,9 @@ class EndTest(PoolTest):
             print(pool.submit("6*7").result().value)
             pool.shutdown()
         """)
-        # Other Pythons warn of the threads first.
-        self.assertEqual(out.split()[-4:], ["closed", "closed", "42", "42"])
+        # The parent may warn of its threads, before or after the child's first word.
+        words = [line for line in out.splitlines() if line in ("closed", "42")]
+        self.assertEqual(words, ["closed", "closed", "42", "42"])
 
 
 if __name__ == "__main__":
