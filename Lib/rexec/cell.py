@@ -274,7 +274,6 @@ class Cell:
                 # An answer to a question that it has not heard yet.
                 raise self._crash("the cell broke the rules of its channel: a frame between runs")
             self._number = self._number % 0xFFFFFFFF + 1
-            self._wake_worker()
             run = Run(self, self._number, timeout, caller)
             self._interrupt = False
             self._run = run
@@ -283,6 +282,8 @@ class Cell:
                 self._services["input"] = lambda operation, args, kwargs: read()
                 request["stdin"] = None
             self._channel.put(kind, run.number, encode_parts(request, _ROOM, 200))
+            # Not before: what it says from now on it says after it was asked.
+            self._wake_worker()
             try:
                 return self._follow(run)
             except Malformed as error:
