@@ -312,6 +312,8 @@ class CellPool:
             for thread in self._threads:
                 if thread is not threading.current_thread():
                     thread.join()
+            # A pool that is kept does not keep what has ended.
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
 
     def __enter__(self):
         return self
