@@ -7,6 +7,7 @@ woven text, in memory or in a tree below BUILD, has its row.
 """
 
 import sys
+import warnings
 from pathlib import Path
 
 import addresses
@@ -50,6 +51,7 @@ def check(source, build, releases, place=""):
             problems += _table(target, versions, build)
         problems += _patches(target, versions, build)
     problems += _page(source, versions, build)
+    problems += _warnings(source)
     return list(dict.fromkeys(problems)), woven
 
 
@@ -69,6 +71,21 @@ def _page(source, versions, build):
         return []
     return [f"{SURFACE_PAGE}:1: is not about {old} and {new} as they are: run make check-overlay"
             f" SURFACE='{old} {new} {SURFACE_PAGE}' at the root of the repository"]
+
+
+def _warnings(source):
+    """What Python's compiler warns of below Lib/: one of CPython's tests takes it for an error."""
+    problems = []
+    for path in sorted(Path(source, "Lib").rglob("*.py")):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                compile(path.read_bytes(), path, "exec", dont_inherit=True)
+            except SyntaxError:
+                pass        # a Python older than the woven one: the tests import the file
+        problems += [f"{path.relative_to(source)}:{warning.lineno}: {warning.message}"
+                     for warning in caught]
+    return problems
 
 
 def _landed(weave):

@@ -54,6 +54,12 @@ class CheckTest(TreeTest):
         self.overlay({check.SURFACE_PAGE: "of another day\n"})
         self.red(check.SURFACE_PAGE + ":1: is not about 3.13.5 and 3.13.15 as they are: run make")
 
+    def test_warning_of_the_compiler(self):
+        self.overlay({"Lib/ours.py": 'good = "\\n"\nbad = "\\S"\n'})
+        self.red("Lib/ours.py:2: invalid escape sequence '\\S'")
+        self.overlay({"Lib/ours.py": 'good = "\\n"\n'})
+        self.assertEqual(self.check(), [])
+
     def test_misspelt_function(self):
         self.overlay({NAME + ".guards": TABLE.replace("old_style", "old_stile")})
         self.red(NAME + ".guards:3: old_stile: 3.13.15: no such function",
