@@ -63,7 +63,7 @@ class Cell:
         self.kernel = _worker.kernel
         self._channel = _worker.channel
         self._channel.reader.value = self.limits.value
-        self._finalizer = weakref.finalize(self, _discard, _worker)
+        self._finalizer = weakref.finalize(self, _discard, _worker, self._busy)
         self._bind()
 
     # -- the start
@@ -586,9 +586,12 @@ def _no_input(operation, args, kwargs):
     raise ValueError("this stdin was of an earlier run")
 
 
-def _discard(worker):
-    """A cell that nobody has any more."""
-    worker.close()
+def _discard(worker, busy):
+    """A cell that nobody has any more.  At the exit of the interpreter a run may be on: that cleans
+    up after itself, if there is time."""
+    worker.kill()
+    if busy.acquire(False):
+        worker.close()
 
 
 def _is_coroutine_function(function):

@@ -43,6 +43,7 @@ class _Monitor:
                             run.cell._end(limit)
                         else:
                             self.runs[run] = now + wait
+                    run = None      # it is not to keep one that is over
                 self.next = min(self.runs.values(), default=now + 3600)
                 self.changed.wait(max(self.next - now, 0.001))
 

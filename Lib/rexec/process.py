@@ -97,7 +97,6 @@ def _after_fork():
     global _starter
     _starter = _Starter()
     for worker in list(_workers):
-        worker.is_abandoned = True
         worker.abandon()
 
 
@@ -128,6 +127,19 @@ def start(python, half="worker"):
 
 # ---- workers -------------------------------------------------------------------------------------
 
+class _Descriptor:
+    """Closed when nobody has it any more: who waits for it can be sure of its number."""
+
+    def __init__(self, fd):
+        self._fd = fd
+
+    def fileno(self):
+        return self._fd
+
+    def __del__(self, close=os.close):
+        close(self._fd)
+
+
 class Worker:
     """A process that serves one cell at most.
 
@@ -145,11 +157,13 @@ class Worker:
         self._process = process
         self._server = server
         self._tail = collections.deque(maxlen=_STDERR_KEPT)
-        self._lock = threading.Lock()
+        # Of what is held of it: two threads may give it back at the same time.
+        self._lock = threading.RLock()
         self._gone = False
         # The clock of all its threads together, by the kernel's numbering of clocks.
         self._clock = ~pid << 3 | 2
-        self.pidfd = self._open_pidfd() if pidfd is None else pidfd
+        pidfd = self._open_pidfd() if pidfd is None else pidfd
+        self._pidfd = None if pidfd is None else _Descriptor(pidfd)
         if stderr is not None:
             os.set_blocking(stderr.fileno(), False)
         _workers.add(self)
@@ -222,8 +236,8 @@ class Worker:
             if self._gone:
                 return False
             try:
-                if self.pidfd is not None:
-                    signal.pidfd_send_signal(self.pidfd, number)
+                if self._pidfd is not None:
+                    signal.pidfd_send_signal(self._pidfd.fileno(), number)
                 elif self._process is not None:
                     self._process.send_signal(number)
                 else:
@@ -238,21 +252,21 @@ class Worker:
     def wait(self, timeout=_LONGEST_DEATH):
         """Wait until it has ended; False if it has not.  Its status is kept if there is one to be
         had: others may have taken it."""
+        pidfd = self._pidfd
         if self._gone:
             return True
-        if self.pidfd is None:
+        if pidfd is None:
             return self._wait_for_child(timeout)
         poller = select.poll()
-        poller.register(self.pidfd, select.POLLIN)
+        poller.register(pidfd, select.POLLIN)
         if not poller.poll(timeout * 1000):
             return False
         with self._lock:
             if self._gone:
                 return True
-            self._gone = True
             if self._process is not None:
                 try:
-                    info = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
+                    info = os.waitid(os.P_PIDFD, pidfd.fileno(), os.WEXITED | os.WNOHANG)
                 except ChildProcessError:
                     info = None
                 if info is not None:
@@ -260,8 +274,9 @@ class Worker:
                     self.status = info.si_status if exited else -info.si_status
                 # It is not to be waited for again.
                 self._process.returncode = 0 if self.status is None else self.status
-        if self._server is not None:
-            self.status = self._server.reap(self.pid)
+            if self._server is not None:
+                self.status = self._server.reap(self.pid)
+            self._gone = True
         return True
 
     def _wait_for_child(self, timeout):
@@ -277,42 +292,50 @@ class Worker:
     # -- what it wrote to its standard error
 
     def drain(self):
-        if self.stderr is None:
-            return
-        try:
-            data = self.stderr.read(65536)
-            while data:
-                self._tail.extend(data)
+        with self._lock:
+            if self.stderr is None:
+                return
+            try:
                 data = self.stderr.read(65536)
-        except (OSError, ValueError):
-            pass
+                while data:
+                    self._tail.extend(data)
+                    data = self.stderr.read(65536)
+            except OSError:
+                pass
 
     def tail(self):
-        self.drain()
-        return bytes(self._tail).decode("utf-8", "replace")
+        with self._lock:
+            self.drain()
+            return bytes(self._tail).decode("utf-8", "replace")
 
     # -- the end
 
     def close(self):
-        """End it, wait for its end, and give back what it held."""
+        """End it, wait for its end, and give back what it held.  Any number of threads may do so at
+        the same time."""
         self.socket.close()
         self.kill()
         self.wait()
-        self.abandon()
+        self._give_back()
 
     def abandon(self):
-        """Close what this process has of it, and leave it alone."""
-        self._gone = True
+        """In a fork of its supervisor: close what this process has of it, and leave it alone."""
+        self.is_abandoned = True
+        # Whoever held it is no thread of this process.
+        self._lock = threading.RLock()
         self.socket.close()
-        if self.stderr is not None:
-            self.drain()
-            self.stderr.close()
-            self.stderr = None
-        pidfd, self.pidfd = self.pidfd, None
-        if pidfd is not None:
-            os.close(pidfd)
-        if self._process is not None and self._process.returncode is None:
-            self._process.returncode = 0
+        self._give_back()
+
+    def _give_back(self):
+        with self._lock:
+            self._gone = True
+            if self.stderr is not None:
+                self.drain()
+                self.stderr.close()
+                self.stderr = None
+            self._pidfd = None
+            if self._process is not None and self._process.returncode is None:
+                self._process.returncode = 0
 
 
 def crashed(worker, what, result=None):
@@ -387,7 +410,9 @@ class Server:
     """
 
     def __init__(self, python, preload=(), path=()):
-        self._lock = threading.Lock()
+        # A finalizer may close this in the middle of a question.
+        self._lock = threading.RLock()
+        self._is_lost = False
         self._process = start(python, "server")
         self._socket = self._process.socket
         try:
@@ -444,6 +469,7 @@ class Server:
                 return self._receive(answer)
             except BaseException:
                 # Who asks next must not get this answer.
+                self._is_lost = True
                 self._process.kill()
                 raise
 
@@ -476,8 +502,10 @@ class Server:
             return None
 
     def is_gone(self):
-        return self._process.wait(0)
+        return self._process.wait(_LONGEST_DEATH if self._is_lost else 0)
 
     def close(self):
         """End it, and with it its forks."""
-        self._process.close()
+        self._process.kill()
+        with self._lock:
+            self._process.close()

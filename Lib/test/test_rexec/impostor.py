@@ -13,7 +13,6 @@ class FakeWorker:
     """What Cell wants of a process, with a socket whose other end is the test's."""
 
     pid = 0
-    pidfd = None
     stderr = None
     status = None
     kernel = 0

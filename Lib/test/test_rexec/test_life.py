@@ -1,6 +1,7 @@
 """Workers: crashes, and supervisors of all kinds."""
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -9,25 +10,29 @@ import textwrap
 import threading
 import time
 import unittest
+import weakref
 
 import rexec
 from rexec import process
 
-from .base import PYTHON, CellTest, is_gone, left_behind, make_cell, nothing_left, until
+from .base import (PYTHON, CellTest, is_gone, left_behind, make_cell, nothing_left, start_process,
+                   until)
 
 # The folder that the package is in, for processes that are started.
 LIBRARY = os.path.dirname(os.path.dirname(rexec.__file__))
 
 
 def run_host(code, **options):
-    """Run CODE in a fresh supervisor; what it printed."""
+    """Run CODE in a fresh supervisor; what it printed.  It has nothing to complain of."""
     program = (f"import sys; sys.path.insert(0, {LIBRARY!r})\n"
                f"import os, signal, threading, time, rexec\nPYTHON = {PYTHON!r}\n"
                + textwrap.dedent(code))
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=120, **options)
-    if done.returncode:
-        raise AssertionError(f"status {done.returncode}: {done.stdout}")
+    # A fork of a process with threads is what some of them are about.
+    done = subprocess.run([sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c",
+                           program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=120, **options)
+    if done.returncode or done.stderr:
+        raise AssertionError(f"status {done.returncode}: {done.stderr}{done.stdout}")
     return done.stdout.strip()
 
 
@@ -194,6 +199,48 @@ class HostTest(unittest.TestCase):
         """)
         until(lambda: is_gone(int(text)) or is_zombie(int(text)), "gone")
 
+    def test_supervisor_that_ends_as_a_run_begins(self):
+        """Its exit and the run's own thread meet at the worker, and the exit is slower."""
+        text = run_host("""
+            def slowly(name, here, there):
+                real = getattr(rexec.process.Worker, name)
+                def slow(self, *args):
+                    is_main = threading.current_thread() is threading.main_thread()
+                    time.sleep(here if is_main else there)
+                    return real(self, *args)
+                setattr(rexec.process.Worker, name, slow)
+            cell = rexec.Cell(python=PYTHON)
+            slowly("allow_cpu", 0, 0.1)
+            slowly("drain", 0.5, 0.01)
+            future = cell.start("import time; time.sleep(600)")
+            print(cell._worker.pid)
+        """)
+        until(lambda: is_gone(int(text)) or is_zombie(int(text)), "gone")
+
+    def test_closed_by_many(self):
+        """A worker is given back once, whoever does it first."""
+        for _ in range(20):
+            pid, worker = start_process()
+            closers = [worker.close, worker.close, worker.tail, worker.drain, worker.wait]
+            failed = []
+            gate = threading.Barrier(len(closers))
+
+            def work(close):
+                gate.wait()
+                try:
+                    close()
+                except BaseException as error:
+                    failed.append(error)
+            threads = [threading.Thread(target=work, args=(close,)) for close in closers]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(failed, [])
+            self.assertTrue(is_gone(pid))
+            # Its channel ended, and it was killed.
+            self.assertIn(worker.status, (0, -signal.SIGKILL))
+
     def test_thread_that_ends(self):
         """Cells outlive the thread that made them."""
         cells = []
@@ -207,8 +254,6 @@ class HostTest(unittest.TestCase):
     def test_fork(self):
         """In a forked child the cells are closed, and the parent's live on."""
         self.assertEqual(run_host("""
-            import warnings
-            warnings.simplefilter("ignore")
             cell = rexec.Cell(python=PYTHON)
             cell.run("x = 5")
             fds = len(os.listdir("/proc/self/fd"))
@@ -233,8 +278,6 @@ class HostTest(unittest.TestCase):
         """The copy of the channel that a child has does not keep the cell."""
         with self.assertRaisesRegex(AssertionError, "status -15") as caught:
             run_host("""
-                import warnings
-                warnings.simplefilter("ignore")
                 cell = rexec.Cell(python=PYTHON)
                 future = cell.start("import time; time.sleep(600)")
                 time.sleep(0.2)
@@ -353,6 +396,16 @@ class HostTest(unittest.TestCase):
                 except rexec.LimitExceeded as error:
                     print(error.limit)
         """), "cpu")
+
+    def test_watched_runs_are_let_go(self):
+        """The thread that looked after a run keeps nothing of it."""
+        cell = make_cell(functions={"f": lambda: time.sleep(0.7)}, limits={"cpu": 1})
+        cell.run("f()")
+        cell.close()
+        gone = weakref.ref(cell)
+        del cell
+        gc.collect()
+        self.assertIsNone(gone())
 
     def test_many_cells_leave_nothing(self):
         make_cell().close()
