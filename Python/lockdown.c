@@ -271,7 +271,8 @@ scrub_late(PyInterpreterState *interp)
     }
     PyObject *raised = PyErr_GetRaisedException();
     _PyEval_StopTheWorld(interp);
-    struct _PyLockdown_numbers *numbers = _PyLockdown_PrepareNumbers(interp);
+    struct _PyLockdown_numbers *numbers = _PyLockdown_PrepareNumbers(
+        interp, _PyLockdown_Refusals());
     if (numbers == NULL) {
         PyErr_Print();
         Py_FatalError("lockdown: threads cannot be renumbered");
@@ -438,7 +439,7 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     // The last of it when no thread can begin any more.
     _PyEval_StopTheWorldAll(&_PyRuntime);
     struct _PyLockdown_numbers *numbers = refuse == 0 ? NULL
-                                          : _PyLockdown_PrepareNumbers(interp);
+                                          : _PyLockdown_PrepareNumbers(interp, refuse);
     if (refuse != 0 && numbers == NULL) {
         _PyEval_StartTheWorldAll(&_PyRuntime);
         _PyLockdown_FreeRing(ring);

@@ -10,7 +10,7 @@
 #include "Python.h"
 #include "pycore_initconfig.h"    // _PyStatus_OK()
 #include "pycore_lockdown.h"
-#include "pycore_pyhash.h"        // _Py_KeyedHash()
+#include "pycore_pyhash.h"        // _Py_HashPointerRaw()
 #include "pycore_pylifecycle.h"   // _PyOS_URandomNonblock()
 #include "pycore_runtime.h"       // _PyRuntime
 
@@ -138,13 +138,48 @@ _PyLockdown_TrueThread(unsigned long long shown)
     return _PyLockdown_Refusals() == 0 ? shown : unkeyed((uintptr_t)shown);
 }
 
+#define ROL64(x, n) (((x) << (n)) | ((x) >> (64 - (n))))
+
+static inline void
+sip_round(uint64_t v[4])
+{
+    v[0] += v[1]; v[1] = ROL64(v[1], 13) ^ v[0]; v[0] = ROL64(v[0], 32);
+    v[2] += v[3]; v[3] = ROL64(v[3], 16) ^ v[2];
+    v[0] += v[3]; v[3] = ROL64(v[3], 21) ^ v[0];
+    v[2] += v[1]; v[1] = ROL64(v[1], 17) ^ v[2]; v[2] = ROL64(v[2], 32);
+}
+
+/* SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012)
+   of one word: half the instructions of the general function. */
+static inline uint64_t
+sip_hash(uint64_t key, uint64_t more_key, uint64_t word)
+{
+    const uint64_t length = (uint64_t)8 << 56;
+    uint64_t v[4] = {
+        key ^ UINT64_C(0x736f6d6570736575), more_key ^ UINT64_C(0x646f72616e646f6d),
+        key ^ UINT64_C(0x6c7967656e657261), more_key ^ UINT64_C(0x7465646279746573),
+    };
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+    v[3] ^= length;
+    sip_round(v);
+    v[0] ^= length;
+    v[2] ^= 0xff;
+    sip_round(v);
+    sip_round(v);
+    sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
 /* In a process born to be locked the default hash tells nothing.  Apart from
    the usual one, which so needs no frame on the stack. */
 Py_NO_INLINE static Py_hash_t
 hash_secretly(const void *address)
 {
-    Py_hash_t hash = (Py_hash_t)_Py_KeyedHash(_PyRuntime.lockdown.hash_key,
-                                              &address, sizeof(address));
+    const struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    Py_hash_t hash = (Py_hash_t)sip_hash(state->hash_key, state->hash_secret,
+                                         (uintptr_t)address);
     return hash == -1 ? -2 : hash;
 }
 

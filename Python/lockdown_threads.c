@@ -4,13 +4,16 @@
    when the lock comes.  What the standard library keeps under such a number,
    or in it, is given the new one in the same stopped instant: the threads of
    threading, the owners of the import system's locks, the event loops that run,
-   and the cache of ctypes, whose keys are addresses of types.
+   and the cache of ctypes, whose keys are addresses of types.  ctypes also keeps
+   addresses of functions of C, which are shown like any other as soon as it may
+   not call them any more.
 
    As with the scrub, what is to be done is found out first, which may fail; then
    it is done, which allocates nothing and cannot fail.  Both while no other
    thread of the interpreter runs, so that no thread begins in between. */
 
 #include "Python.h"
+#include "pycore_dict.h"          // DK_IS_UNICODE()
 #include "pycore_interp.h"        // PyInterpreterState.lockdown
 #include "pycore_lockdown.h"
 #include "pycore_pystate.h"       // HEAD_LOCK()
@@ -18,8 +21,8 @@
 #include "pycore_setobject.h"     // _PySet_NextEntry()
 #include "pycore_weakref.h"       // _PyWeakref_GET_REF()
 
-/* An attribute `name` of `object` that becomes `value`; without a name a dict
-   whose contents become those of another. */
+/* An attribute `name` of `object`, or if that is a dict its item, that becomes
+   `value`; without a name a dict whose contents become those of another. */
 struct number {
     PyObject *object;
     PyObject *name;
@@ -27,6 +30,7 @@ struct number {
 };
 
 struct _PyLockdown_numbers {
+    int code_goes;              // with it the right to call functions of C
     size_t length, allocated;
     struct number *numbers;
 };
@@ -334,6 +338,39 @@ add_types(struct _PyLockdown_numbers *all, PyInterpreterState *interp)
     return add_keys(all, cache) == NULL && PyErr_Occurred() ? -1 : 0;
 }
 
+/* The addresses of functions that _ctypes has as numbers. */
+static int
+add_functions(struct _PyLockdown_numbers *all, PyInterpreterState *interp)
+{
+    static const char *const names[] = {
+        "_cast_addr", "_memmove_addr", "_memset_addr", "_string_at_addr",
+        "_wstring_at_addr",
+    };
+    PyObject *module;
+    int result = loaded_module(interp, "_ctypes", &module);
+    if (module == NULL || !PyModule_Check(module)
+        || !DK_IS_UNICODE(((PyDictObject *)PyModule_GetDict(module))->ma_keys))
+    {
+        return result < 0 ? -1 : 0;
+    }
+    result = 0;
+    for (size_t i = 0; result >= 0 && i < Py_ARRAY_LENGTH(names); i++) {
+        PyObject *old, *shown = NULL;
+        result = member_of(module, names[i], &old);
+        if (result >= 0) {
+            result = shown_number(old, &shown);
+        }
+        if (result > 0) {
+            PyObject *key = PyUnicode_InternFromString(names[i]);
+            result = key == NULL ? -1
+                     : add_number(all, PyModule_GetDict(module), key, shown);
+            Py_XDECREF(key);
+        }
+        Py_XDECREF(shown);
+    }
+    return result < 0 ? -1 : 0;
+}
+
 /* ---- what the transition calls --------------------------------------------------- */
 
 /* May this be done?  Asked while nothing is changed yet. */
@@ -353,22 +390,26 @@ _PyLockdown_CheckThreads(PyInterpreterState *interp)
     return -1;
 }
 
-/* What has to be done in this interpreter, nothing if it was done before; NULL
-   with an exception if there is no memory for it. */
+/* What has to be done in this interpreter when it is refused `refuse`, little if
+   it was done before; NULL with an exception if there is no memory for it. */
 struct _PyLockdown_numbers *
-_PyLockdown_PrepareNumbers(PyInterpreterState *interp)
+_PyLockdown_PrepareNumbers(PyInterpreterState *interp, uint32_t refuse)
 {
     struct _PyLockdown_numbers *all = PyMem_Calloc(1, sizeof(*all));
     if (all == NULL) {
         PyErr_NoMemory();
         return NULL;
     }
-    if (!interp->lockdown.renumbered
-        && (add_threading(all, interp) < 0
-            || add_imports(all, interp->imports.importlib) < 0
-            || add_logging(all, interp) < 0
-            || add_loops(all, interp) < 0
-            || add_types(all, interp) < 0))
+    // Once: a number that a guest has put there would be shown to it.
+    all->code_goes = (refuse & Py_LOCKDOWN_CODE) != 0
+                     && !interp->lockdown.functions_shown;
+    if ((all->code_goes && add_functions(all, interp) < 0)
+        || (!interp->lockdown.renumbered
+            && (add_threading(all, interp) < 0
+                || add_imports(all, interp->imports.importlib) < 0
+                || add_logging(all, interp) < 0
+                || add_loops(all, interp) < 0
+                || add_types(all, interp) < 0)))
     {
         _PyLockdown_FinishNumbers(all);
         return NULL;
@@ -396,14 +437,19 @@ _PyLockdown_RunNumbers(PyInterpreterState *interp, struct _PyLockdown_numbers *a
         if (number->name == NULL) {
             exchange((PyDictObject *)number->object, (PyDictObject *)number->value);
         }
-        else if (PyObject_GenericSetAttr(number->object, number->name,
-                                         number->value) < 0)
+        else if ((PyDict_CheckExact(number->object)
+                  ? PyDict_SetItem(number->object, number->name, number->value)
+                  : PyObject_GenericSetAttr(number->object, number->name,
+                                            number->value)) < 0)
         {
             Py_FatalError("lockdown: threads cannot be renumbered");
         }
     }
     if (_PyLockdown_Refusals() != 0) {
         interp->lockdown.renumbered = 1;
+    }
+    if (all->code_goes) {
+        interp->lockdown.functions_shown = 1;
     }
 }
 

@@ -84,7 +84,7 @@ PyAPI_FUNC(int) _PyLockdown_RefuseConfig(const PyInterpreterConfig *config);
 extern int _PyLockdown_CheckThreads(PyInterpreterState *interp);
 struct _PyLockdown_numbers;
 extern struct _PyLockdown_numbers *_PyLockdown_PrepareNumbers(
-    PyInterpreterState *interp);
+    PyInterpreterState *interp, uint32_t refuse);
 extern void _PyLockdown_RunNumbers(PyInterpreterState *interp,
                                    struct _PyLockdown_numbers *numbers);
 extern void _PyLockdown_FinishNumbers(struct _PyLockdown_numbers *numbers);

@@ -52,9 +52,10 @@ struct _lockdown_runtime_state {
     int has_keys;
     /* The process was started to be locked, so hashes tell nothing at all. */
     int born_locked;
-    /* Added to an address before it is hashed; odd if born locked. */
+    /* Added to an address before it is hashed; odd if born locked, and then one
+       half of the hash's key. */
     uintptr_t hash_secret;
-    /* The key of the hash of a process born to be locked. */
+    /* The other half, of the hash of a process born to be locked. */
     uint64_t hash_key;
     /* The key of the cipher under which addresses are shown. */
     uint32_t address_key[4];
@@ -76,6 +77,8 @@ struct _lockdown_interp_state {
     uint32_t refused;
     /* The numbers of threads that Python code keeps are the shown ones. */
     int renumbered;
+    /* So are those of functions of C. */
+    int functions_shown;
     /* LockdownError and its two subclasses. */
     PyObject *error;
     PyObject *permission_error;

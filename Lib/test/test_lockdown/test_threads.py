@@ -202,6 +202,25 @@ class NumberTest(unittest.TestCase):
             """)
         self.assertEqual(facts, dict.fromkeys(facts, True))
 
+    def test_functions_of_c(self):
+        """The numbers that _ctypes has are true as long as they may be called, and are shown once:
+        who could have numbers of its own shown would find out which one is its address."""
+        facts = scenario("""
+            |import _ctypes
+            |names = [name for name in vars(_ctypes) if name.endswith("_addr")]
+            |def numbers(): return [getattr(_ctypes, name) for name in names]
+            |old = numbers()
+            |lockdownlib.lockdown(keep=("code",))
+            |kept = numbers() == old
+            |lockdownlib.lockdown(keep=())
+            |changed = not set(numbers()) & set(old)
+            |for name in names: setattr(_ctypes, name, 0x7f0012345670)
+            |lockdownlib.lockdown(keep=())
+            |report(five=len(names) == 5, kept=kept, changed=changed,
+            |       once=set(numbers()) == {0x7f0012345670})
+            """)
+        self.assertEqual(facts, dict.fromkeys(facts, True))
+
     def test_only_an_own_table_is_renumbered(self):
         facts = scenario("""
             |def raised(call):
