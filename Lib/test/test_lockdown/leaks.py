@@ -1,0 +1,455 @@
+"""The leak walker: goes to every object that code can reach and looks for what should be hidden.
+
+Run in a process of its own:
+
+    leaks.py LOCK
+
+LOCK is "locked", "inspecting" (locked, but for the right to look at all that the collector knows),
+"unlocked" or "planted" (locked, with leaks laid out for it); on standard input comes a JSON object
+of the texts that nothing may tell.  What is true is found out before the lock: the ranges of memory
+that /proc/self/maps lists.  A number leaks if it, or its bytes in reverse order, in any rotation of
+its bits, lies in one of them; a text if it has such a number, decimal or hexadecimal, or a secret;
+bytes also if eight of them in a row are such a number.
+"""
+
+import bisect
+import collections
+import gc
+import importlib
+import json
+import re
+import sys
+import types
+
+WORD = 64
+MASK = (1 << WORD) - 1
+NUMBERS = re.compile(r"[0-9a-fA-F]{10,16}|[0-9]{12,20}")
+LONGEST_REPR = 10_000
+# Attributes of attributes: those that are made anew each time, the imaginary part of a number for
+# one, would never end.
+DEEPEST = 8
+# Not imported: they print, open a window or a browser.
+NOISY = ("antigravity", "this", "turtle", "idlelib", "tkinter", "__main__")
+
+
+class Truth:
+    """Ranges of memory and secret texts."""
+
+    def __init__(self, secrets):
+        edges = []
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                begin, end = (int(text, 16) for text in line.split()[0].split("-"))
+                if begin >> 47 == 0 and "[vsyscall]" not in line:
+                    edges.append((begin, end))
+        merged = []
+        for begin, end in sorted(edges):
+            if merged and begin <= merged[-1][1]:
+                merged[-1][1] = max(end, merged[-1][1])
+            else:
+                merged.append([begin, end])
+        self.begins = [begin for begin, _ in merged]
+        self.ends = [end for _, end in merged]
+        # One dict look-up tells almost all numbers from addresses.
+        self.tops = {page for begin, end in merged
+                     for page in range(begin >> 24, ((end - 1) >> 24) + 1)}
+        self.secrets = [text for text in secrets if len(text) > 3]
+        self.needle = re.compile("|".join(map(re.escape, self.secrets)) or r"(?!)")
+        self.bytes_needle = re.compile(b"|".join(
+            re.escape(text.encode()) for text in self.secrets) or rb"(?!)")
+
+    def is_address(self, number):
+        """Whether NUMBER lies in memory that is there."""
+        if number >> 24 not in self.tops:
+            return False
+        place = bisect.bisect_right(self.begins, number) - 1
+        return place >= 0 and number < self.ends[place]
+
+    def in_number(self, number):
+        """Whether NUMBER is an address in any rotation and byte order."""
+        number &= MASK
+        if number.bit_length() < 32 or (~number & MASK).bit_length() < 32:
+            return False        # a small number: rotated it can look like anything
+        if (number & -number).bit_length() + 28 > number.bit_length():
+            return False        # few bits, and zeros
+        swapped = int.from_bytes(number.to_bytes(8, "little"), "big")
+        for value in number, swapped:
+            # The top 17 bits of an address are zero: are there so many in a row, around the end?
+            zeros = ~value & MASK
+            for step in 1, 2, 4, 8, 1:
+                zeros &= (zeros >> step) | (zeros << (WORD - step)) & MASK
+            if not zeros:
+                continue
+            for _ in range(WORD):
+                if value >> 47 == 0 and self.is_address(value):
+                    return True
+                value = (value >> 1) | ((value & 1) << (WORD - 1))
+        return False
+
+    def in_text(self, text):
+        """What a str tells: "address", "secret" or None."""
+        if self.needle.search(text):
+            return "secret"
+        for match in NUMBERS.finditer(text):
+            run = match[0]
+            if self.in_number(int(run, 16)) or run.isdigit() and self.in_number(int(run)):
+                return "address"
+        return None
+
+    def in_bytes(self, data):
+        """The same of bytes."""
+        if self.bytes_needle.search(data):
+            return "secret"
+        for shift in range(min(8, len(data))):
+            part = memoryview(data)[shift:]
+            part = part[:len(part) // 8 * 8]
+            for number in part.cast("Q"):
+                if number >> 47 == 0 and self.is_address(number):
+                    return "address"
+            for number in memoryview(bytes(part)[::-1]).cast("Q"):
+                if number >> 47 == 0 and self.is_address(number):
+                    return "address"
+        return None
+
+
+class Walk:
+    """A walk from some roots: COUNTS of what was seen, LEAKS as (kind, way, text)."""
+
+    def __init__(self, truth, wide=True):
+        self.truth = truth
+        self.wide = wide            # from objects to their types and on
+        self.counts = collections.Counter()
+        self.leaks = []
+        self.seen = {}              # id -> object: what is seen stays, so no id is used again
+        self.texts = set()
+        self.numbers = set()
+        self.types = {}
+        self.names = {}             # type -> names of attributes that are no methods
+        self.queue = collections.deque()
+        self.referents = None       # the collector's function, if code may call it
+        self.depth = 0              # how many attributes led to the object that is looked at
+
+    def leave_out(self, *things):
+        for thing in things:
+            self.seen[id(thing)] = thing
+
+    def leak(self, kind, way, text):
+        self.counts["leaks " + kind] += 1
+        self.leaks.append((kind, way, str(text)[:200]))
+
+    # ---- values
+
+    def look(self, value, way):
+        """Look at a plain value; True if it is one."""
+        kind = type(value)
+        if kind is int or kind is bool:
+            if value not in self.numbers:
+                self.numbers.add(value)
+                self.counts["numbers"] += 1
+                if self.truth.in_number(value):
+                    self.leak("address", way, value)
+        elif kind is str:
+            if value not in self.texts:
+                self.texts.add(value)
+                self.counts["strings"] += 1
+                told = self.truth.in_text(value)
+                if told:
+                    self.leak(told, way, value)
+        elif kind is bytes or kind is bytearray:
+            data = bytes(value)
+            if data not in self.texts:
+                self.texts.add(data)
+                self.counts["bytes"] += 1
+                told = self.truth.in_bytes(data)
+                if told:
+                    self.leak(told, way, data)
+        elif value is None or kind in (float, complex):
+            pass
+        else:
+            return False
+        return True
+
+    def add(self, value, way, depth=0):
+        if not self.look(value, way) and id(value) not in self.seen and depth < DEEPEST:
+            self.seen[id(value)] = value
+            self.queue.append((value, way, depth))
+
+    def run(self):
+        while self.queue:
+            value, way, self.depth = self.queue.popleft()
+            self.counts["objects"] += 1
+            self.step(value, way)
+
+    # ---- objects
+
+    def attempt(self, way, call, *args):
+        """The call's value, looked at later; an exception is looked at too."""
+        try:
+            value = call(*args)
+        except BaseException as error:
+            self.error(error, way)
+            return
+        self.add(value, way, self.depth + 1)
+
+    def error(self, error, way):
+        self.counts["errors"] += 1
+        for text in (str, repr):
+            try:
+                self.look(text(error), way + "!" + type(error).__name__)
+            except BaseException:
+                pass
+        name = getattr(error, "name", None), getattr(error, "path", None)
+        for value in (*error.args, *name, getattr(error, "filename", None)):
+            self.add(value, way + "!args")
+
+    def step(self, value, way):
+        kind = type(value)
+        if kind is memoryview:
+            self.attempt(way + ".tobytes()", value.tobytes)
+        if kind in (list, tuple, set, frozenset, collections.deque):
+            for item in list(value):
+                self.add(item, way + "[]")
+        elif isinstance(value, (dict, types.MappingProxyType)):
+            try:
+                items = list(value.items())
+            except BaseException as error:
+                self.error(error, way)
+                items = []
+            for key, item in items:
+                self.add(key, way + " key")
+                self.add(item, f"{way}[{key!r:.40}]" if type(key) in (str, int) else way + "[?]")
+        self.attributes(value, kind, way)
+        if isinstance(value, type):
+            try:
+                subclasses = type.__subclasses__(value)
+            except TypeError:
+                subclasses = []
+            for item in subclasses:
+                self.add(item, f"{way} subclass {item.__name__}")
+        if kind.__name__ in ("ReferenceType", "weakref", "KeyedRef"):
+            self.attempt(way + "()", value)
+        if self.referents is not None:
+            for item in self.referents(value):
+                self.add(item, way + " referent")
+        self.look_texts(value, kind, way)
+        if self.wide:
+            self.add(kind, way + ".__class__")
+        if kind not in self.types:
+            self.types[kind] = value
+            self.provoke(value, way)
+
+    def attributes(self, value, kind, way):
+        try:
+            namespace = object.__getattribute__(value, "__dict__")
+        except BaseException:
+            namespace = None
+        if namespace is not None:
+            self.add(namespace, way)
+        names = self.names.get(kind)
+        if names is None:
+            names = self.names[kind] = set()
+            for base in type.__dict__["__mro__"].__get__(kind):
+                for name, item in type.__dict__["__dict__"].__get__(base).items():
+                    # Methods are called by no one here.
+                    if type(item) in (types.GetSetDescriptorType, types.MemberDescriptorType,
+                                      property):
+                        names.add(name)
+        for name in names:
+            self.attempt(f"{way}.{name}", getattr, value, name)
+        if kind in (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType):
+            self.attempt(way + ".__self__", getattr, value, "__self__")
+
+    def look_texts(self, value, kind, way):
+        if kind in (dict, list, tuple, set, frozenset, collections.deque) and len(value) > 20:
+            return                  # its items have their own
+        for text in (repr, str, format):
+            try:
+                shown = text(value)[:LONGEST_REPR]
+            except BaseException as error:
+                self.error(error, way)
+            else:
+                self.look(str(shown), f"{text.__name__}({way})")
+        for number in (id, hash):
+            try:
+                self.look(number(value), f"{number.__name__}({way})")
+            except BaseException:
+                pass
+
+    def provoke(self, value, way):
+        """Errors of all kinds about the first object of each type, and its pickles."""
+        import copy
+        import operator
+        import pickle
+        attempts = [
+            ("+", lambda: value + object()), ("<", lambda: value < object()),
+            ("-", operator.neg, value), ("[]", lambda: value[object()]),
+            ("[]=", operator.setitem, value, object(), 1), ("len", len, value),
+            ("iter", lambda: iter(value) and None), ("int", int, value), ("float", float, value),
+            ("index", operator.index, value), ("nothing", getattr, value, "nothing_of_this_name"),
+            ("set", setattr, value, "nothing_of_this_name", object()),
+            ("del", delattr, value, "nothing_of_this_name"), ("%d", lambda: "%d" % (value,)),
+            ("format", format, value, "\0bad"), ("in", lambda: hasattr(value, "__next__") or object() in value),
+            ("join", "".join, [value]), ("sum", sum, [value]), ("bytes", bytes, [value]),
+            ("key", lambda: {}[value]), ("remove", lambda: [].remove(value)),
+            ("raise", lambda: exec("raise value", {"value": value})),
+            ("await", lambda: value.__await__()), ("with", lambda: value.__enter__()),
+            ("chr", chr, value), ("isinstance", isinstance, 1, value),
+            ("issubclass", issubclass, value, int), ("type", type, "T", (value,), {}),
+            ("open", open, value), ("import", __import__, value), ("round", round, value),
+            ("divmod", divmod, value, 0), ("pow", pow, value, value, value),
+            ("compile", compile, value, "x", "exec"), ("super", super, value, value),
+            ("getattr", getattr, 1, value), ("ord", ord, value),
+            ("memoryview", lambda: memoryview(value).tobytes()),
+        ]
+        for name, call, *args in attempts:
+            self.counts["provoked"] += 1
+            self.attempt(f"{name}({way})", call, *args)
+        if not isinstance(value, (type, types.ModuleType)):
+            for protocol in 0, 4:
+                self.attempt(f"pickle({way})", pickle.dumps, value, protocol)
+            self.attempt(f"reduce({way})", reduced, value)
+            memo = {}
+            try:
+                copy.deepcopy(value, memo)
+            except BaseException as error:
+                self.error(error, way)
+            self.add(memo, f"memo({way})")
+
+
+def reduced(value):
+    return value.__reduce_ex__(4)
+
+
+def import_all():
+    import lockdownlib
+    count = 0
+    for name in sorted(lockdownlib.SAFE_MODULES):
+        if not name.startswith(NOISY) and ".__main__" not in name:
+            try:
+                importlib.import_module(name)
+                count += 1
+            except (ImportError, OSError, AttributeError, KeyError):
+                pass        # of another platform
+    return count
+
+
+def use_much():
+    """What a host program does, so that caches and registries are not empty."""
+    import decimal, fractions, functools, multiprocessing.util, queue, threading
+    import contextvars, weakref, ctypes, xml.etree.ElementTree as ElementTree, array, json
+
+    class Thing:
+        pass
+
+    things = [Thing() for _ in range(100)]
+    thread = threading.Thread(target=len, args=(things,))
+    thread.start()
+    thread.join()
+    multiprocessing.util.register_after_fork(things[0], len)
+    ctypes.POINTER("Unknown")
+    single = functools.singledispatch(len)
+    single.register(Thing, id)
+    return {
+        "things": things, "thread": thread, "single": single,
+        "table": {thing: 1 for thing in things}, "weak": weakref.WeakKeyDictionary(
+            (thing, 1) for thing in things), "queue": queue.SimpleQueue(), "lock": threading.RLock(),
+        "variable": contextvars.ContextVar("name"), "element": ElementTree.XML("<a><b/></a>"),
+        "array": array.array("q", [1, 2, 3]), "view": memoryview(bytearray(64)),
+        "nan": [float("nan"), decimal.Decimal("nan"), complex("nan")],
+        "encoder": json.JSONEncoder(),
+        "fraction": fractions.Fraction(1, 3), "generator": (one for one in things),
+        "code": compile("def f():\n  return g()", "<text>", "exec"),
+        "wrapper": things[0].__init__, "method": things.append,
+    }
+
+
+def more_values(made):
+    """Calls that tell numbers."""
+    import copy, json, pickle, symtable, threading, _thread, io, logging
+    log = logging.LogRecord("name", 20, "path", 1, "text", (), None)
+    pickler = pickle.Pickler(io.BytesIO())
+    pickler.dump([1, (2, 3), "text", made["code"].co_name])
+    memo = {}
+    copy.deepcopy(made["element"], memo)
+    markers = {}
+
+    from _json import make_encoder
+    seen = []
+    held = {"markers": markers}
+
+    def note(value):
+        seen.append(dict(held["markers"]))
+        return 1
+
+    make_encoder(held["markers"], note, json.encoder.encode_basestring, None, ": ", ", ",
+                 False, False, True)([{"a": object()}], 0)
+    table = symtable.symtable("def f(): pass", "x", "exec")
+    return [log.thread, pickler.memo.copy(), memo, seen, table.get_id(),
+            table.get_children()[0].get_id(), repr(table._table), made["array"].buffer_info(),
+            threading.get_ident(), _thread._get_main_thread_ident(), repr(made["lock"]),
+            made["thread"].ident, list(threading._active), [hash(one) for one in made["nan"]],
+            hash(made["wrapper"]), hash(made["method"]), hash(made["variable"]), hash(len),
+            made["lock"]._release_save() if made["lock"].acquire() else None]
+
+
+def planted(truth, made):
+    """An address in each of its disguises, and the secrets."""
+    address = truth.begins[0] + 0x123450
+    if not truth.is_address(address):
+        address = truth.begins[0] + 0x450
+    text = address.to_bytes(8, "little")
+    rotated = ((address >> 4) | (address << 60)) & MASK
+    return {
+        "plain": [address], "rotated": (rotated,), "negative": {"n": rotated - (1 << 64)},
+        "swapped": {int.from_bytes(text, "big")}, "decimal": f"at {address}.",
+        "hexadecimal": f"<x at {address:#x}>", "bytes": b"abc" + text + b"d",
+        "reversed": bytearray(text[::-1]), "view": memoryview(b"xy" + text),
+        "closure": (lambda number: lambda: number)(address + 16),
+        "default": lambda number=address + 32: number,
+        "slot": type("Slot", (), {"__slots__": "x", "__init__":
+                                  lambda self: setattr(self, "x", address + 48)})(),
+        "repr": type("Text", (), {"__repr__": lambda self: f"{address + 64:X}"})(),
+        "error": type("Error", (), {"__len__": lambda self: raise_(f"{address + 96}")})(),
+        "secret": list(truth.secrets),
+    }
+
+
+def raise_(text):
+    raise ValueError(text)
+
+
+def main(lock, secrets):
+    count = import_all()
+    made = use_much()
+    import lockdownlib
+    truth = Truth(list(secrets.values()))
+    walk = Walk(truth, lock != "planted")
+    if lock != "unlocked":
+        lockdownlib.lockdown(keep=("inspect",) if lock == "inspecting" else ())
+    values = more_values(made)
+    roots = {"made": made, "values": values}
+    if lock == "planted":
+        roots = planted(truth, made)
+    walk.leave_out(truth, walk, truth.__dict__, walk.__dict__, walk.seen, walk.leaks, walk.queue,
+                   walk.texts, walk.numbers, walk.types, walk.names, walk.counts, truth.tops, truth.begins,
+                   truth.ends, truth.secrets, truth.needle, truth.bytes_needle, secrets)
+    frame = sys._getframe()
+    walk.leave_out(frame)
+    for name, root in roots.items():
+        walk.add(root, name)
+    if lock != "planted":
+        walk.add(sys.modules, "sys.modules")
+        walk.add(object, "object")
+    if lock == "inspecting":
+        walk.referents = gc.get_referents
+        own = {id(frame), id(walk.types), id(walk.names)}
+        for value in gc.get_objects():
+            if id(value) not in own:
+                walk.add(value, f"gc {type(value).__name__}")
+    walk.run()
+    print("\n@" + json.dumps({"modules": count, "counts": dict(walk.counts),
+                              "leaks": walk.leaks[:400]}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], json.loads(sys.stdin.read()))
