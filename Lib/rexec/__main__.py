@@ -298,16 +298,28 @@ def _parse(argv):
     return options
 
 
+def _have_streams():
+    """Whoever started this may have closed some: what is opened next must not take their place."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if fd == 0 else "w", encoding="utf-8"))
+
+
 def main(argv=None):
+    _have_streams()
     options = _parse(argv)
     session = Session(options)
     stdin = None
     try:
         session.begin()
         if options.code is None:
-            if options.program is None and sys.stdin is not None and sys.stdin.isatty():
+            if options.program is None and sys.stdin.isatty():
                 return run_prompt(session)
-            options.code = "" if sys.stdin is None else sys.stdin.read()
+            options.code = sys.stdin.read()
             stdin = ""
         return run_program(session, options.code, options.argv, stdin)
     except (OSError, ValueError, Error) as error:

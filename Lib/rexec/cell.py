@@ -137,7 +137,7 @@ class Cell:
         """The names of the modules that code in the cell can import."""
         names = self._perform(kinds.LIST, {}, None, Here()).value
         if type(names) is not list or not all(type(name) is str for name in names):
-            raise self._crash("broke the rules of its channel")
+            raise self._broke_rules("names that are none")
         return frozenset(names)
 
     @property
@@ -272,7 +272,7 @@ class Cell:
                 raise ValueError("timeout must be a number of seconds, not negative")
             if self._number and self._has_spoken():
                 # An answer to a question that it has not heard yet.
-                raise self._crash("the cell broke the rules of its channel: a frame between runs")
+                raise self._broke_rules("a frame between runs")
             self._number = self._number % 0xFFFFFFFF + 1
             run = Run(self, self._number, timeout, caller)
             self._interrupt = False
@@ -287,7 +287,7 @@ class Cell:
             try:
                 return self._follow(run)
             except Malformed as error:
-                raise self._crash(f"the cell broke the rules of its channel: {error}", run) from None
+                raise self._broke_rules(error, run) from None
             except BaseException as error:
                 if error is not run.error:
                     # Of a function, a stream, the keyboard or the end of the cell: the run cannot
@@ -371,7 +371,7 @@ class Cell:
             if type(value) is not int:
                 raise Malformed("cancels what is no call")
             if value in run.open:
-                run.caller.cancel(value)
+                run.caller.cancel(run, value)
             elif not 0 < value <= run.calls:
                 # Nor was it answered in the meantime.
                 raise Malformed("cancels what it never called")
@@ -553,11 +553,13 @@ class Cell:
             return process.crashed(self._worker, "the cell ended by itself", result)
         return _exceeded(why, self.limits, result)
 
-    def _crash(self, message, run=None):
+    def _broke_rules(self, how, run=None):
+        """End a cell that did what no cell does by itself; the exception to raise."""
         self._end("crashed")
         result = None if run is None else run.result()
         self._clean_up()
-        return CellCrashed(message, self._worker.status, self._worker.tail(), result)
+        return CellCrashed(f"the cell broke the rules of its channel: {how}", self._worker.status,
+                           self._worker.tail(), result)
 
     def _exceed(self, limit):
         """As _finish(), where there is no run."""

@@ -315,23 +315,46 @@ def cut(text, most=LONGEST_TEXT):
 
 # ---- reports -------------------------------------------------------------------------------------
 
+def _own(name):
+    """What reads an attribute that every exception has, whatever its class has put in its place."""
+    return BaseException.__dict__[name].__get__
+
+_cause = _own("__cause__")
+_context = _own("__context__")
+_is_suppressed = _own("__suppress_context__")
+_traceback = _own("__traceback__")
+_args = _own("args")
+_dict = _own("__dict__")
+
+
 def describe(error):
     """An exception and those behind it, the last raised first: plain data."""
+    try:
+        return _describe(error)
+    except MemoryError:
+        raise
+    except BaseException as other:
+        # It does not let itself be looked at.
+        return _describe(RuntimeError(f"an exception that raised {_type_name(type(other))} when its"
+                                      " report was made"))
+
+
+def _describe(error):
     records = []
     seen = set()
     while error is not None and len(records) < CHAINED and id(error) not in seen:
         seen.add(id(error))
         link = None
         behind = None
-        if error.__cause__ is not None:
-            link, behind = "cause", error.__cause__
-        elif error.__context__ is not None and not error.__suppress_context__:
-            link, behind = "context", error.__context__
+        if _cause(error) is not None:
+            link, behind = "cause", _cause(error)
+        elif _context(error) is not None and not _is_suppressed(error):
+            link, behind = "context", _context(error)
         records.append({
             "type": _type_name(type(error)),
             "message": _message(error),
             "args": _arguments(error),
-            "frames": _frames(error.__traceback__),
+            "frames": _frames(_traceback(error)),
             "syntax": _syntax(error),
             "notes": _notes(error),
             "link": link,
@@ -341,8 +364,8 @@ def describe(error):
 
 
 def _type_name(kind):
-    module = kind.__module__
-    name = kind.__qualname__
+    module = type.__dict__["__module__"].__get__(kind)
+    name = type.__dict__["__qualname__"].__get__(kind)
     if type(module) is str and module not in ("builtins", "__main__"):
         name = f"{module}.{name}"
     return cut(str(name), 1000)
@@ -351,15 +374,15 @@ def _type_name(kind):
 def _message(error):
     try:
         # The text of a SyntaxError tells where it is, as _syntax() does.
-        return cut(str(error.msg if isinstance(error, SyntaxError) else error))
-    except (KeyboardInterrupt, MemoryError):
+        return cut(str(error.msg if issubclass(type(error), SyntaxError) else error))
+    except MemoryError:
         raise
     except BaseException:
         return "<exception str() failed>"
 
 
 def _notes(error):
-    notes = getattr(error, "__notes__", None)
+    notes = dict.get(_dict(error), "__notes__")
     if type(notes) is not list:
         return []
     return [cut(note, 1000) for note in notes[:20] if type(note) is str]
@@ -369,7 +392,7 @@ def _arguments(error):
     """The arguments as far as they are plain data, encoded."""
     plain = []
     left = LONGEST_TEXT
-    for argument in error.args[:100]:
+    for argument in _args(error)[:100]:
         try:
             data = encode(argument, left, 20)
         except (TypeError, ValueError, OverLimit, RuntimeError):
@@ -401,7 +424,7 @@ def _frames(traceback):
 
 def _is_ours(frame):
     """This half's own frames, and those of the import system, are not of the code."""
-    name = frame.f_globals.get("__name__")
+    name = dict.get(frame.f_globals, "__name__")
     return type(name) is str and (name.startswith("rexec.") or name == "importlib._bootstrap"
                                   or name == "_frozen_importlib")
 
@@ -416,7 +439,7 @@ def _line(filename, number):
 
 def _syntax(error):
     """Where a SyntaxError is: (file, line, text, offset)."""
-    if not isinstance(error, SyntaxError):
+    if not issubclass(type(error), SyntaxError):
         return None
     text = error.text if type(error.text) is str else ""
     return (cut(str(error.filename), 1000), error.lineno if type(error.lineno) is int else 0,

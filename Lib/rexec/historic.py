@@ -53,7 +53,10 @@ class _Module:
             raise AttributeError(name) from None
 
     def __dir__(self):
-        return self._rexec_._call("dir", self.__name__)
+        names = self._rexec_._call("dir", self.__name__)
+        if type(names) is not list or not all(type(name) is str for name in names):
+            raise self._rexec_._cell._broke_rules("names that are none")
+        return names
 
 
 class _SysModule(_Module):
@@ -324,7 +327,10 @@ class RExec(Verbose):
     def _import(self, name, fromlist=()):
         if not isinstance(name, str):
             raise TypeError(f"a module's name must be a str, not {type(name).__name__}")
-        return self.add_module(self._call("import", name, list(fromlist or ())))
+        found = self._call("import", name, list(fromlist or ()))
+        if type(found) is not str:
+            raise self._cell._broke_rules("a module's name that is none")
+        return self.add_module(found)
 
     def _reload(self, module):
         name = getattr(module, "__name__", module)

@@ -18,6 +18,7 @@ from rexec.folder import APPEND, CREATE, EXCLUSIVE, READ, TRUNCATE, WRITE
 
 _MAX_LINKS = 40
 _MAX_NODES = 65_536         # made or changed; each costs memory that no limit counts
+_MAX_PATH = 4096            # as the kernel's, with the zero
 _BLOCK = 1 << 20
 
 
@@ -113,7 +114,7 @@ class Tree:
     def _walk(self, path, follow=True):
         """Return (folder, name, node or None); name is b"" when the path ends in a folder that no
         name leads to: the root, "." or ".."."""
-        if len(path) >= 4096:
+        if len(path) >= _MAX_PATH:
             raise error(errno.ENAMETOOLONG)
         if b"\0" in path:
             raise error(errno.EINVAL)
@@ -207,23 +208,48 @@ class Tree:
         folder.mtime = time.time_ns()
         self._hold(folder)
 
+    @staticmethod
+    def _path_size(folder):
+        """Bytes of the path of a folder, with a slash at its end."""
+        size = 0
+        while folder.parent is not None:
+            size += len(folder.name) + 1
+            folder = folder.parent
+        return size
+
+    def _longest(self, node):
+        """Bytes of the longest path below a node, with the slash before it."""
+        longest = 0
+        left = [(node, 0)]
+        while left:
+            node, size = left.pop()
+            longest = max(longest, size)
+            if isinstance(node, _Folder) and size < _MAX_PATH:
+                for name in self._names(node):
+                    left.append((self._child(node, name), size + 1 + len(name)))
+        return longest
+
     def _own(self, node, spend):
         """Read a node into memory, with all below it."""
-        if isinstance(node, _File):
-            self._load(node, spend)
-        elif isinstance(node, _Folder):
-            for name in self._names(node):
-                child = self._child(node, name)
-                if child is not None:
-                    self._own(child, spend)
-                    self._hold(child)
-            node.entries = {name: child for name, child in node.entries.items() if child}
-            if node.lower is not None:
-                self._seen.pop(node.lower, None)
-            node.lower = None
-        else:
-            raise error(errno.EPERM)        # a link or device cannot be made anywhere else
-        self._hold(node)
+        left = [(node, False)]
+        while left:
+            node, is_last = left.pop()
+            if isinstance(node, _File):
+                self._load(node, spend)
+            elif not isinstance(node, _Folder):
+                if node is not None:
+                    raise error(errno.EPERM)    # a link or device cannot be made anywhere else
+            elif not is_last:
+                left.append((node, True))       # when it is known what there is below it
+                left += [(self._child(node, name), False) for name in self._names(node)]
+                continue
+            else:
+                node.entries = {name: child for name, child in node.entries.items() if child}
+                if node.lower is not None:
+                    self._seen.pop(node.lower, None)
+                node.lower = None
+            if node is not None:
+                self._hold(node)
 
     def _load(self, node, spend):
         if node.data is not None:
@@ -386,6 +412,8 @@ class Tree:
                     raise error(errno.EISDIR if above is None else errno.ENOTEMPTY)
                 if is_folder and self._names(other):
                     raise error(errno.ENOTEMPTY)
+            if self._path_size(to_folder) + len(to_name) + self._longest(node) >= _MAX_PATH:
+                raise error(errno.ENAMETOOLONG)     # nobody could reach it
             self._own(node, spend)
             if other is not None:
                 self._drop(to_folder, to_name, other)
@@ -394,25 +422,27 @@ class Tree:
 
     def changes(self):
         """What differs from the disk, see rexec.Overlay.changes()."""
+        removed, folders, files = {}, {}, {}
         with self._lock:
-            removed, folders, files = {}, {}, {}
-            self._collect(self._root, b"", removed, folders, files)
-            return {**removed, **folders, **files}
-
-    def _collect(self, folder, prefix, removed, folders, files):
-        for name, node in sorted(folder.entries.items()):
-            path = os.fsdecode(prefix + name)
-            if node is None:
-                if self._on_disk(folder, name):
-                    removed[path] = None
-            elif isinstance(node, _Folder):
-                if node.lower is None:
-                    if self._on_disk(folder, name):
-                        removed[path] = None
-                    folders[path + "/"] = b""
-                self._collect(node, prefix + name + b"/", removed, folders, files)
-            elif isinstance(node, _File) and node.data is not None:
-                files[path] = bytes(node.data)
+            left = [(self._root, b"")]
+            while left:
+                folder, prefix = left.pop()
+                inner = []
+                for name, node in sorted(folder.entries.items()):
+                    path = os.fsdecode(prefix + name)
+                    if node is None:
+                        if self._on_disk(folder, name):
+                            removed[path] = None
+                    elif isinstance(node, _Folder):
+                        if node.lower is None:
+                            if self._on_disk(folder, name):
+                                removed[path] = None
+                            folders[path + "/"] = b""
+                        inner.append((node, prefix + name + b"/"))
+                    elif isinstance(node, _File) and node.data is not None:
+                        files[path] = bytes(node.data)
+                left += reversed(inner)
+        return {**removed, **folders, **files}
 
     def _on_disk(self, folder, name):
         if folder.lower is None:

@@ -19,6 +19,8 @@ from .limits import Limits, check_kept
 from .run import calling
 
 _PROCESSORS = os.cpu_count() or 1
+# A function that a cell waits for may submit code that calls it again, and so on.
+_DEEPEST = 16
 # What a pool is asked for with each cell, beside its limits.
 _OF_CELLS = ("functions", "open", "stdout", "stderr")
 
@@ -76,6 +78,8 @@ class _Place:
         self.pool = pool
         self.caller = caller
         self.is_session = False
+        # How many extra ones wait for each other.
+        self.depth = 0 if caller is None else caller._place.depth + 1
 
 
 class _Ticket:
@@ -368,6 +372,8 @@ class CellPool:
         if self._free and not self._waiting:
             self._free -= 1
             self._grant(ticket, _Place(self))
+        elif ticket.caller is not None and ticket.caller._place.depth >= _DEEPEST:
+            raise RuntimeError(f"{_DEEPEST} extra cells of the pool wait for each other already")
         elif ticket.caller is not None and ticket.caller not in self._extra:
             self._grant(ticket, _Place(self, ticket.caller))
         elif ticket.caller is not None and self._extra[ticket.caller].is_session:

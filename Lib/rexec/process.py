@@ -23,9 +23,10 @@ from .errors import CellCrashed
 from .values import Malformed, decode, encode, encode_parts
 
 try:
+    import fcntl
     import resource
 except ImportError:
-    resource = None
+    fcntl = resource = None
 
 # What a worker and a fork server run; the rest comes through their channels.
 _PROGRAM = "import rexec.{half}; rexec.{half}.main({fd})"
@@ -104,8 +105,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def _socket_pair():
+    """Two sockets, neither in the place of a standard stream that this process is without: in a
+    child its own would be put there, and here others write to it."""
+    return tuple(map(_above_streams, socket.socketpair()))
+
+
+def _above_streams(end):
+    if end.fileno() > 2:
+        return end
+    with end:
+        return socket.socket(fileno=fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
+
+
 def _start(python, half):
-    ours, theirs = socket.socketpair()
+    ours, theirs = _socket_pair()
     try:
         fd = theirs.fileno()
         process = subprocess.Popen(
@@ -476,7 +490,7 @@ class Server:
     def fork(self, memory, kernel):
         """A worker that is locked and ready for a tenant.  EOFError or OSError if the server is
         gone or can make none."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = _socket_pair()
         stderr, theirs_stderr = os.pipe()
         try:
             (pid, error), fds = self._ask(kinds.FORK, {"memory": memory, "kernel": kernel},

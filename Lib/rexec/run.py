@@ -11,6 +11,7 @@ import os
 import threading
 import time
 
+from .channel import CALLS_OPEN
 from .monitor import monitor
 from .values import Malformed, OverLimit
 
@@ -19,6 +20,7 @@ _TICK = 0.002
 # How often the memory of a cell is looked at, which may end before it can be asked.
 _LOOK = 0.1
 _PROCESSORS = os.cpu_count() or 1
+_CANCELLED = "the call was cancelled"
 
 # The cell that waits for the function that runs here.
 calling = contextvars.ContextVar("rexec.calling", default=None)
@@ -189,11 +191,19 @@ class Here:
             monitor.leave(run)
         run.cell._reply(run, number, *answer)
 
-    def cancel(self, number):
+    def cancel(self, run, number):
         pass
 
     def finish(self):
         pass
+
+
+def _attempt(service, operation, args, kwargs):
+    """(did it work, its value or error), where no future can hold the error."""
+    try:
+        return True, service(operation, args, kwargs)
+    except StopIteration as error:
+        return False, error
 
 
 class OnLoop:
@@ -203,20 +213,27 @@ class OnLoop:
         self.loop = loop
         self.answers = collections.deque()
         self.futures = {}
+        self.waiting = {}           # calls that did not begin: as many are on as may be
         self.failed = None
         self.waker, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(self.waker, False)
         self._lock = threading.Lock()
 
-    def call(self, run, number, service, operation, args, kwargs):
+    def call(self, run, number, *request):
+        if len(self.futures) < CALLS_OPEN:
+            self._begin(run, number, *request)
+        else:
+            self.waiting[number] = request
+
+    def _begin(self, run, number, service, operation, args, kwargs):
         async def answer():
             calling.set(run.cell)       # in the context of this task
             if run.cell._is_coroutine_service(service, operation):
-                return await service(operation, args, kwargs)
-            value = await self.loop.run_in_executor(
-                None, contextvars.copy_context().run, service, operation, args, kwargs)
-            return await value if inspect.iscoroutine(value) else value
+                return True, await service(operation, args, kwargs)
+            ok, value = await self.loop.run_in_executor(
+                None, contextvars.copy_context().run, _attempt, service, operation, args, kwargs)
+            return ok, await value if inspect.iscoroutine(value) else value
 
         future = asyncio.run_coroutine_threadsafe(answer(), self.loop)
         self.futures[number] = future
@@ -240,12 +257,15 @@ class OnLoop:
         while self.answers:
             number, future = self.answers.popleft()
             self.futures.pop(number, None)
+            if self.waiting:
+                following = next(iter(self.waiting))
+                self._begin(run, following, *self.waiting.pop(following))
             if future.cancelled():
-                run.cell._reply(run, number, False, RuntimeError("the call was cancelled"))
+                run.cell._reply(run, number, False, RuntimeError(_CANCELLED))
                 continue
             error = future.exception()
             if error is None:
-                run.cell._reply(run, number, True, future.result())
+                run.cell._reply(run, number, *future.result())
             elif isinstance(error, OverLimit):
                 raise run.cell._finish(run, error.limit)
             elif isinstance(error, (Malformed, KeyboardInterrupt, SystemExit)):
@@ -253,10 +273,11 @@ class OnLoop:
             else:
                 run.cell._reply(run, number, False, error)
 
-    def cancel(self, number):
-        future = self.futures.get(number)
-        if future is not None:
-            future.cancel()
+    def cancel(self, run, number):
+        if self.waiting.pop(number, None) is not None:
+            run.cell._reply(run, number, False, RuntimeError(_CANCELLED))
+        elif number in self.futures:
+            self.futures[number].cancel()
 
     def finish(self):
         for future in list(self.futures.values()):

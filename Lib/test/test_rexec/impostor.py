@@ -1,5 +1,6 @@
 """A cell that does as a test says: frames made by hand, sent to a real supervisor."""
 
+import asyncio
 import socket
 import threading
 
@@ -69,7 +70,19 @@ def result(value=None, run=1, text=""):
     return frame(kinds.RESULT, ("value", encode(value), None, text), run)
 
 
-def meet(data, **options):
+def receive(other):
+    """The next frame that a cell gets: (kind, payload)."""
+    header = other.recv(kinds.HEADER.size, socket.MSG_WAITALL)
+    size, _, kind, _, _ = kinds.HEADER.unpack(header)
+    return kind, other.recv(size, socket.MSG_WAITALL) if size else b""
+
+
+def meet_async(data, **options):
+    """As meet(), of Cell.arun()."""
+    return meet(data, lambda cell: asyncio.run(cell.arun("")), **options)
+
+
+def meet(data, run=lambda cell: cell.run(""), **options):
     """What Cell.run() makes of a cell that answers with DATA, bytes or a function of its socket:
     a Result or the error."""
     worker = FakeWorker()
@@ -98,7 +111,7 @@ def meet(data, **options):
     for thread in threads:
         thread.start()
     try:
-        return cell.run("")
+        return run(cell)
     except rexec.Error as error:
         return error
     finally:

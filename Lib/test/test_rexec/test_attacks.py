@@ -16,7 +16,7 @@ from rexec.folder import READ
 from rexec.values import encode
 
 from .base import PATIENCE, CellTest, is_gone, make_cell, until
-from .impostor import STARTED, FakeWorker, frame, meet, result
+from .impostor import STARTED, FakeWorker, frame, meet, meet_async, receive, result
 
 MIB = 1 << 20
 
@@ -134,6 +134,57 @@ class ErrorsTest(CellTest):
         errors.append(SystemExit(3))
         with self.assertRaises(SystemExit):
             cell.run(code)
+
+
+    def test_exceptions_that_do_not_let_themselves_be_seen(self):
+        """A report is made of every error; none ends the cell or poses as another."""
+        looked_at = ("args", "__cause__", "__context__", "__traceback__", "__suppress_context__",
+                     "__notes__", "__class__", "__dict__")
+        codes = [f"class E(Exception):\n    {name} = property(f)\nraise E(5)" for name in looked_at]
+        codes += [f"class E(Exception):\n    {name} = f\nraise E(5)" for name in
+                  ("__getattribute__", "__str__", "__hash__", "__eq__")]
+        for kind in ("SystemExit", "KeyboardInterrupt", "ValueError"):
+            self.cell.run(f"def f(*args):\n    raise {kind}(7)")
+            for code in codes:
+                with self.subTest(code=code, kind=kind), self.assertRaises(rexec.CellError) as caught:
+                    self.cell.run(code)
+                self.assertEqual((caught.exception.type_name, caught.exception.args), ("E", (5,)))
+                self.assertIn("line 3, in <module>", caught.exception.traceback)
+            with self.assertRaises(rexec.CellError) as caught:
+                self.cell.run("class E(SyntaxError):\n    text = property(f)\nraise E(5)")
+            self.assertIn(f"raised {kind}", str(caught.exception))
+            self.assertEqual(self.cell.run("6*7").value, 42)
+
+    def test_stop_iteration(self):
+        """No future can hold it."""
+        def f():
+            return next(iter(()))
+        cell = self.make(functions={"f": f}, limits={"wall": PATIENCE})
+        code = "try: f()\nexcept StopIteration as e: x = type(e).__name__\nx"
+        self.assertEqual(cell.run(code).value, "StopIteration")
+        self.assertEqual(asyncio.run(cell.arun(code, timeout=PATIENCE)).value, "StopIteration")
+
+    def test_calls_at_once(self):
+        """A cell that counts no calls in flight itself has no more of them made."""
+        counts = []
+
+        async def f():
+            counts.append(counts[-1] + 1 if counts else 1)
+            await asyncio.sleep(0.05)
+            counts.append(counts[-1] - 1)
+
+        def play(other):
+            other.sendall(STARTED + b"".join(map(call, range(1, 128)))
+                          + frame(kinds.CANCEL, 127))
+            replies = 0
+            while replies < 127:
+                replies += receive(other)[0] == kinds.REPLY
+            other.sendall(result("all"))
+
+        found = meet_async(play, functions={"f": f})
+        self.assertEqual(getattr(found, "value", found), "all")
+        self.assertEqual((max(counts), counts[-1]), (kinds.CALLS_OPEN, 0))
+        self.assertEqual(len(counts), 2 * 126)
 
 
 class BetweenRunsTest(CellTest):

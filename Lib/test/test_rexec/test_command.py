@@ -42,6 +42,16 @@ class ProgramTest(unittest.TestCase):
             self.assertEqual((status, out, error),
                              (0, "\xe9 ['one', '--memory', '-c'] __main__\n", ""))
 
+    def test_without_streams(self):
+        """As started by a shell with <&- and the like."""
+        code = "import sys\nprint('out')\nprint('error', file=sys.stderr)\nprint(repr(input()))"
+        for closed, out, error in ((0, "out\n", "error\n"), (1, "", "error\n"), (2, "out\n", "")):
+            found = run("-c", code, input=None, preexec_fn=lambda: os.close(closed))
+            self.assertEqual(found[1], out)
+            self.assertEqual(found[2][:6], error)
+            self.assertEqual(found[0], 1)       # there is nothing to read
+        self.assertEqual(run(input=None, preexec_fn=lambda: os.close(0)), (0, "", ""))
+
     def test_it_is_a_cell(self):
         probe = "print(open('/proc/self/status').read())"
         status, out, error = run("-c", probe)

@@ -220,6 +220,31 @@ class AttackTests(Base):
                 self.put(files, b"/data/\xff\xfe\n\x1b", b"odd")
                 self.assertIn((b"\xff\xfe\n\x1b", stat.S_IFREG), files.call("list", b"/data"))
 
+    def test_deep_overlay(self):
+        """However deep folders are made or moved, changes() tells of them."""
+        for kind in WRITABLE:
+            if not issubclass(kind, Overlay):
+                continue
+            overlay = kind(self.folder)
+            call = self.files(overlay).call
+            path = b"/data"
+            for _ in range(2040):
+                path += b"/x"
+                call("mkdir", path)
+            self.assertEqual(len(overlay.changes()), 2040)
+            self.assertIn("x/" * 2040, overlay.changes())
+            call("mkdir", b"/data/y")
+            with self.assertRaises(OSError) as caught:
+                call("rename", b"/data/x", b"/data/y" + b"/x" * 200)
+            self.assertEqual(caught.exception.errno, errno.ENOENT)
+            call("mkdir", b"/data/y/" + b"z" * 200)
+            with self.assertRaises(OSError) as caught:
+                call("rename", b"/data/x", b"/data/y/" + b"z" * 200 + b"/x")
+            self.assertEqual(caught.exception.errno, errno.ENAMETOOLONG)
+            call("rename", b"/data/x", b"/data/z")
+            self.assertIn("z/" + "x/" * 2039, overlay.changes())
+            self.assertEqual(len(overlay.changes()), 2042)
+
     def test_hard_links_cannot_be_made(self):
         self.assertFalse({"link", "symlink", "mknod", "mkfifo", "chmod", "chown"}
                          & set(files_operations()))

@@ -371,6 +371,15 @@ class Methods(Base):
         for name, value in vars(self.make()._cell.limits).items():
             self.assertIsNotNone(value, name)
 
+    def test_hostile_answers(self):
+        for answer in ("5", "[1]", "None", "[['x']]", "{}"):
+            for use in (lambda r: dir(r.add_module("__main__")), lambda r: r.r_import("math")):
+                r = self.make()
+                r._cell.run(f"__rexec__ = lambda *args: {answer}")
+                with self.subTest(answer=answer), self.assertRaises(rexec.CellCrashed):
+                    use(r)
+                self.assertTrue(r._cell.closed)
+
     def test_hostile_questions(self):
         for attack in ("_worker.ask('historic', 'nothing', ())",
                        "_worker.ask('historic', 'import', (5,))",

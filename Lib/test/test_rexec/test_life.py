@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -337,6 +338,21 @@ class HostTest(unittest.TestCase):
         with make_cell() as cell:
             cell.run("1")
         self.assertEqual(before, [signal.getsignal(number) for number in range(1, 32)])
+
+    def test_without_streams(self):
+        """A supervisor that has none, as some services, has cells and pools."""
+        with tempfile.TemporaryFile() as file:
+            run_host("""
+                import subprocess
+                os.closerange(0, 3)
+                with rexec.Cell(python=PYTHON) as cell:
+                    values = [cell.run("6*7").value]
+                with rexec.CellPool(1, python=PYTHON) as pool:
+                    values.append(pool.submit("7*8").result().value)
+                os.write(RESULT, str(values).encode())
+            """.replace("RESULT", str(file.fileno())), pass_fds=[file.fileno()])
+            file.seek(0)
+            self.assertEqual(file.read(), b"[42, 56]")
 
     def test_fifty_threads(self):
         failed = []

@@ -159,6 +159,20 @@ class ExtraTest(PoolTest):
         self.assertEqual(f(4), 4)
         self.assertEqual(pool.metrics.busy, 0)
 
+    def test_no_end_of_extras(self):
+        """Code that is called by what it calls does not get cells for ever."""
+        pool = self.make(1)
+        most = []
+
+        def f():
+            most.append(pool.metrics.busy)
+            return pool.submit("f()", functions={"f": f}).result(PATIENCE).value
+        with self.assertRaises(rexec.CellError) as caught:
+            f()
+        self.assertIn("wait for each other", str(caught.exception))
+        self.assertEqual(max(most), 17)
+        self.assertEqual(pool.submit("1").result(PATIENCE).value, 1)
+
     def test_one_extra_at_a_time(self):
         pool = self.make(1)
         busy = []
