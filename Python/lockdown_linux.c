@@ -172,23 +172,32 @@ threads_agree(void)
     return agree;
 }
 
+/* A process may have little memory left, and the threads here do little. */
+#define THREAD_STACK (256 << 10)
+
 /* Run a function in a thread of its own and wait for its end; returns an errno.
    No signal of the process is handled there. */
 static int
 run_in_thread(void *(*function)(void *), void *arg)
 {
     pthread_t thread;
+    pthread_attr_t attributes;
     sigset_t all, before;
     sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_attr_init(&attributes);
     if (error != 0) {
         return error;
     }
-    error = pthread_create(&thread, NULL, function, arg);
+    (void)pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    error = pthread_sigmask(SIG_SETMASK, &all, &before);
     if (error == 0) {
-        error = pthread_join(thread, NULL);
+        error = pthread_create(&thread, &attributes, function, arg);
+        if (error == 0) {
+            error = pthread_join(thread, NULL);
+        }
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
     return error;
 }
 

@@ -17,12 +17,17 @@ _PLACES = {
 
 __all__ = sorted(_PLACES)
 
+# What is imported before the first of them.
+_first = None
+
 
 def __getattr__(name):
     place = _PLACES.get(name)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
+    if _first is not None:
+        import_module(_first)
     value = getattr(import_module(f"{__name__}.{place}"), name)
     globals()[name] = value
     return value

@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import os
-import select
 import signal
 import threading
 import weakref
@@ -14,8 +13,10 @@ from .bastion import References
 from .channel import CALLS_OPEN
 from .errors import CellClosed, CellCrashed, LimitExceeded
 from .limits import Limits, check_kept
+from .nest import Nest, Origin
 from .run import Future, Here, OnLoop, Result, Run, Usage
 from .values import Malformed, OverLimit, decode, encode, encode_parts
+from .wait import Waiter, Waker
 
 CUT = "\n[output cut: its limit is {} bytes]\n"
 _ROOM = 1 << 46
@@ -29,6 +30,9 @@ class Cell:
 
     State lasts from one run to the next.  One run at a time: another is a RuntimeError.
     """
+
+    _Waiter, _Waker = Waiter, Waker
+    _origin = None      # what its process was made with
 
     def __init__(self, *, limits=None, functions=None, open=None, stdout=None, stderr=None,
                  kernel="try", preload=(), path=(), python=None, _worker=None):
@@ -57,23 +61,34 @@ class Cell:
         self.kernel = 0
         self._worker = None
         if _worker is None:
-            _worker = process.start_ready(process.find_python(python), self.limits.memory, kernel,
-                                   _check_names("preload", preload), [os.fspath(p) for p in path])
+            self._origin = Origin(process.find_python(python), kernel,
+                                  _check_names("preload", preload), [os.fspath(p) for p in path])
+            _worker = self._start_worker()
         self._worker = _worker
         self.kernel = _worker.kernel
         self._channel = _worker.channel
         self._channel.reader.value = self.limits.value
-        self._finalizer = weakref.finalize(self, _discard, _worker, self._busy)
+        self._nest = self._make_nest() if self.limits.can_nest else None
+        self._finalizer = weakref.finalize(self, _discard, _worker, self._nest, self._busy)
         self._bind()
 
     # -- the start
+
+    def _start_worker(self):
+        origin = self._origin
+        return process.start_ready(origin.python, self.limits.memory, origin.kernel, origin.preload,
+                                   origin.path)
+
+    def _make_nest(self):
+        return Nest(self.limits, self._origin, self._worker)
 
     def _bind(self):
         setup = {"functions": {name: _is_coroutine_function(function)
                                for name, function in self._functions.items()},
                  "value": self.limits.value, "depth": self.limits.depth,
                  "threads": self.limits.threads,
-                 "files": self._files.cwd if self._files else None}
+                 "files": self._files.cwd if self._files else None,
+                 "nest": None if self._nest is None else self._nest.describe(self.kernel)}
         self._channel.put(kinds.SETUP, 0, encode_parts(setup, _ROOM, 200))
 
     # -- what is public
@@ -232,7 +247,7 @@ class Cell:
         done = loop.create_future()
         self._take()
         try:
-            caller = OnLoop(loop)
+            caller = OnLoop(loop, self._Waker(self))
         except BaseException:       # no descriptors are left
             self._busy.release()
             raise
@@ -305,16 +320,9 @@ class Cell:
     def _follow(self, run):
         """Serve the run until its end."""
         channel = self._channel
-        caller = run.caller
-        poller = select.poll()
-        stderr = self._worker.stderr
-        if stderr is not None:
-            poller.register(stderr, select.POLLIN)
-        if caller.waker is not None:
-            poller.register(caller.waker, select.POLLIN)
+        waiter = self._Waiter(run)
         most = self.limits.value if self.limits.value is not None else _ROOM
         most += 1 << 20
-        wanted = None
         while True:
             limit, wait = run.check()
             if self._why is not None or limit is not None:
@@ -329,26 +337,7 @@ class Cell:
                 continue
             if channel.ended:
                 raise self._finish(run, None)
-            if full and len(channel.reader.data) > most + kinds.ROOM:
-                want = select.POLLOUT
-            else:
-                want = select.POLLIN | (select.POLLOUT if channel.is_sending else 0)
-            if want != wanted:
-                wanted = want
-                poller.register(channel, want)
-            # Rounded up: what is too early comes back here at once.
-            for fd, events in poller.poll(int(wait * 1000) + 1):
-                if fd == caller.waker:
-                    caller.answer(run)
-                elif fd == channel.fileno():
-                    if events & select.POLLOUT:
-                        channel.write()
-                    if events & ~select.POLLOUT:
-                        channel.read()
-                elif events & select.POLLIN:
-                    self._worker.drain()
-                else:
-                    poller.unregister(fd)
+            waiter.wait(wait, not (full and len(channel.reader.data) > most + kinds.ROOM))
 
     def _take_frame(self, run, kind, number, payload):
         if number != run.number:
@@ -393,11 +382,17 @@ class Cell:
             raise Malformed("output of no stream")
         data = payload[1:]
         limit = self.limits.output
-        if limit is not None and run.output + len(data) > limit:
+        if limit is None:
+            run.output += len(data)
+            stream.put(data)
+            return
+        if run.output + len(data) > limit:
             raise Malformed("output beyond its limit")
+        # What cells inside wrote is taken out of it.
+        left = limit - run.output - run.output_inside
         run.output += len(data)
-        stream.put(data)
-        if limit is not None and run.output == limit:
+        stream.put(data[:max(left, 0)])
+        if 0 < left <= len(data):
             stream.put(b"", True)
             stream.add(CUT.format(limit))
 
@@ -412,7 +407,9 @@ class Cell:
         if self.limits.calls is not None and run.calls > self.limits.calls:
             raise self._finish(run, "calls")
         service = self._services.get(what)
-        if service is None or number in run.open or len(run.open) >= CALLS_OPEN + 64:
+        for_cells = what == "cell" and self._nest is not None
+        if (service is None and not for_cells or number in run.open
+                or len(run.open) >= CALLS_OPEN + 64):
             raise Malformed("a call that has no place here")
         try:
             arguments = decode(data, self.limits.value, self.limits.depth + 2, self._resolve)
@@ -426,7 +423,13 @@ class Cell:
                 or type(arguments[1]) is not dict
                 or not all(type(key) is str for key in arguments[1])):
             raise Malformed("a call of another form")
-        run.open[number] = own
+        # While it waits for a cell inside its clock runs.
+        run.open[number] = own and not for_cells
+        if for_cells:
+            if arguments[1]:
+                raise Malformed("a call of another form")
+            self._nest.call(run, number, operation, arguments[0])
+            return
         run.pause()
         run.caller.call(run, number, service, operation, *arguments)
 
@@ -484,6 +487,8 @@ class Cell:
     def _rest(self):
         """Between runs the cell stands still: nobody counts what it uses then."""
         self._stopped = self._worker.signal(signal.SIGSTOP)
+        if self._nest is not None:
+            self._nest.rest()
 
     def _has_spoken(self):
         """Did the cell, which stands still, send anything since its last run?"""
@@ -495,6 +500,8 @@ class Cell:
         if self._stopped:
             self._stopped = False
             self._worker.signal(signal.SIGCONT)
+            if self._nest is not None:
+                self._nest.wake()
 
     # -- services
 
@@ -526,10 +533,14 @@ class Cell:
                 if run is not None:
                     run.look()
                 self._worker.kill()
+                if self._nest is not None:
+                    self._nest.kill()
 
     def _clean_up(self):
         """Give back what an ended cell held."""
         self._worker.close()
+        if self._nest is not None:
+            self._nest.close()
         self._references.clear()
         if self._files is not None:
             self._files.close()
@@ -588,12 +599,16 @@ def _no_input(operation, args, kwargs):
     raise ValueError("this stdin was of an earlier run")
 
 
-def _discard(worker, busy):
+def _discard(worker, nest, busy):
     """A cell that nobody has any more.  At the exit of the interpreter a run may be on: that cleans
     up after itself, if there is time."""
     worker.kill()
+    if nest is not None:
+        nest.kill()
     if busy.acquire(False):
         worker.close()
+        if nest is not None:
+            nest.close()
 
 
 def _is_coroutine_function(function):

@@ -49,9 +49,15 @@ class _Mount:
             raise ValueError(f"at must be an absolute path without . and ..: {at!r}")
         self.at = "/" + "/".join(name for name in at.split("/") if name)
         self._names = tuple(os.fsencode(name) for name in at.split("/") if name)
+        self._hold(folder)
+
+    def _hold(self, folder):
         self._fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._close = weakref.finalize(self, os.close, self._fd)
         self._tree = self._make(Beneath(self._fd, walk=self._walk))
+
+    def _overlaps(self, other):
+        return overlap(self._fd, other._fd)
 
     def __repr__(self):
         return f"<{type(self).__name__} at {self.at!r}>"
@@ -112,7 +118,7 @@ def _flatten(policies):
             shorter = min(len(one._names), len(other._names))
             if one._names[:shorter] == other._names[:shorter]:
                 raise ValueError(f"{other.at!r} and {one.at!r} are not disjoint")
-            if overlap(one._fd, other._fd):
+            if one._overlaps(other):
                 raise ValueError(f"the folders at {other.at!r} and {one.at!r} are not disjoint")
     return mounts, function
 

@@ -137,6 +137,8 @@ def _make_input(io):
 def begin(worker):
     """After the lock, when it is known whose cell this is."""
     import _sitebuiltins
+    import rexec
+    rexec._first = "rexec.guestcells"
     for name in ("exit", "quit"):
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
     for name, is_coroutine in worker.setup["functions"].items():

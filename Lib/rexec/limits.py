@@ -13,7 +13,11 @@ DEEPEST = 250
 # In seconds; all others are whole numbers.
 _SECONDS = ("cpu", "wall")
 # What has to be a number, for the supervisor's own sake.
-_NEEDED = ("value", "depth")
+_NEEDED = ("value", "depth", "nesting")
+# Each level hands on what those below it say.
+DEEPEST_NESTING = 16
+# Whoever has cells hands on what they say as values of his own.
+LEAST = {"value": 4 * KIB, "depth": 8}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +25,9 @@ class Limits:
     """What a cell may use.
 
     In seconds, bytes and counts.  cpu, wall, output and calls are those of one run, the others
-    those of the cell; threads are those that its code starts.  None takes a limit away;
-    value and depth cannot be taken away.
+    those of the cell; threads are those that its code starts, cells those that are made in it,
+    nesting is how deep they may be in each other.  None takes a limit away; value, depth and
+    nesting cannot be taken away.
     """
 
     cpu: float = 10
@@ -35,12 +40,19 @@ class Limits:
     storage: int = 64 * MIB
     handles: int = 64
     threads: int = 8
+    cells: int = 0
+    nesting: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             self._check(field.name, getattr(self, field.name))
         if self.depth > DEEPEST:
             raise ValueError(f"depth may be {DEEPEST} at most, not {self.depth}")
+        if self.nesting > DEEPEST_NESTING:
+            raise ValueError(f"nesting may be {DEEPEST_NESTING} at most, not {self.nesting}")
+        for name, least in LEAST.items():
+            if self.can_nest and getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least} where there are cells in cells")
 
     def _check(self, name, value):
         if value is None:
@@ -56,6 +68,11 @@ class Limits:
                              f" None takes the limit away")
         if name in ("memory", "value", "output") and value >= 1 << 46:
             raise ValueError(f"{name} is larger than any memory: None takes the limit away")
+
+    @property
+    def can_nest(self):
+        """May code make cells?"""
+        return self.cells != 0 and self.nesting > 0
 
     def lower(self, **changes):
         """The same with some limits lowered; ValueError names one that would be raised."""

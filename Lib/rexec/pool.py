@@ -16,6 +16,7 @@ from . import process
 from .cell import _KERNEL, Cell, _check_functions, _check_names, _check_sink
 from .errors import CellClosed, Error, LimitExceeded
 from .limits import Limits, check_kept
+from .nest import Origin
 from .run import calling
 
 _PROCESSORS = os.cpu_count() or 1
@@ -48,10 +49,11 @@ class _PoolCell(Cell):
     def __init__(self, place, worker, options):
         self._place = place
         self._given_back = False
+        self._origin = place.pool._origin
         super().__init__(_worker=worker, **options)
         # The pool's own way instead of the one of a cell that stands alone.
         self._finalizer.detach()
-        self._finalizer = weakref.finalize(self, place.pool._drop, place, worker)
+        self._finalizer = weakref.finalize(self, place.pool._drop, place, worker, self._nest)
         self._finalizer.atexit = False
 
     def _clean_up(self):
@@ -65,6 +67,8 @@ class _PoolCell(Cell):
         # Nothing comes from it any more; its end is waited for elsewhere unless somebody asks
         # for what it ended by.
         self._worker.kill()
+        if self._nest is not None:
+            self._nest.close()
         self._worker.socket.close()
         if self._why != "closed":
             self._worker.close()
@@ -169,9 +173,9 @@ class CellPool:
         check_kept(self.limits)
         self.size = size
         self.queue = queue
-        self._kernel = kernel
-        self._server_options = (process.find_python(python), _check_names("preload", preload),
-                                [os.fspath(folder) for folder in path])
+        self._origin = Origin(process.find_python(python), kernel,
+                              _check_names("preload", preload),
+                              [os.fspath(folder) for folder in path])
         self._pid = os.getpid()
         # Finalizers come in the middle of anything, and only put jobs into the queue.
         self._lock = threading.RLock()
@@ -192,7 +196,7 @@ class CellPool:
         self._is_shut = False
         self._is_over = False
         self._server_lock = threading.Lock()
-        self._servers = [process.Server(*self._server_options)]
+        self._servers = [self._make_server()]
         self._threads = [threading.Thread(target=_keep, args=(weakref.ref(self), self._jobs),
                                           daemon=True, name="rexec-keeper")
                          for _ in range(min(size, _PROCESSORS))]
@@ -526,9 +530,9 @@ class CellPool:
             self._jobs.put((_discard, worker))
             self._free_place(place)
 
-    def _drop(self, place, worker):
+    def _drop(self, place, worker, nest):
         """A cell that nobody has any more; this may be called in the middle of anything."""
-        self._jobs.put((_take_back_dropped, weakref.ref(self), place, worker))
+        self._jobs.put((_take_back_dropped, weakref.ref(self), place, worker, nest))
 
     def _note(self, why):
         with self._lock:
@@ -586,18 +590,21 @@ class CellPool:
                 return
         worker.close()
 
+    def _make_server(self):
+        return process.Server(self._origin.python, self._origin.preload, self._origin.path)
+
     def _fork(self):
         server = self._servers[0]
         try:
-            return server.fork(self.limits.memory, self._kernel)
+            return server.fork(self.limits.memory, self._origin.kernel)
         except (OSError, EOFError, Error):
             if self._is_over or not server.is_gone():
                 raise
         with self._server_lock:
             if self._servers[0] is server:
-                self._servers[0] = process.Server(*self._server_options)
+                self._servers[0] = self._make_server()
                 server.close()
-        return self._servers[0].fork(self.limits.memory, self._kernel)
+        return self._servers[0].fork(self.limits.memory, self._origin.kernel)
 
     # -- the end
 
@@ -651,8 +658,10 @@ def _discard(worker):
     worker.close()
 
 
-def _take_back_dropped(pool, place, worker):
+def _take_back_dropped(pool, place, worker, nest):
     worker.close()
+    if nest is not None:
+        nest.close()
     pool = pool()
     if pool is not None:
         pool._take_back(place, worker, None)

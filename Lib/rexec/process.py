@@ -208,6 +208,8 @@ class Worker:
 
     def cpu(self):
         """Seconds of processor time of all its threads so far; None if it is gone."""
+        if self._gone:
+            return None         # its number may be another's
         try:
             return time.clock_gettime(self._clock)
         except OSError:
@@ -241,6 +243,23 @@ class Worker:
                 resource.prlimit(self.pid, resource.RLIMIT_AS, (most, most))
         except ProcessLookupError:
             pass    # it is gone, and the next one to ask it for something is told
+
+    def lend_memory(self, size):
+        """Let it have SIZE bytes less than is its own; False if it uses them.  Only the kernel's
+        soft limit changes, which the code cannot: what was lent comes back."""
+        if self._gone or resource is None or not hasattr(resource, "prlimit"):
+            return False
+        pages = int((self._read("statm") or b"0").split()[0])
+        try:
+            _, hard = resource.prlimit(self.pid, resource.RLIMIT_AS)
+            if hard == resource.RLIM_INFINITY:
+                return True
+            if size and pages * resource.getpagesize() > hard - size:
+                return False
+            resource.prlimit(self.pid, resource.RLIMIT_AS, (hard - size, hard))
+        except ProcessLookupError:
+            return False
+        return True
 
     # -- signals
 
@@ -405,14 +424,21 @@ def await_ready(worker):
             raise crashed(worker, what if channel.ended else f"{what} in {LONGEST_START} s")
         if poller.poll(left * 1000):
             channel.read()
-    kind, run, payload = frame
     try:
-        ready = decode(payload)
-        if kind != kinds.READY or run or type(ready["kernel"]) is not int:
-            raise Malformed("a first frame of another kind")
-    except (Malformed, TypeError, KeyError):
+        worker.kernel = read_ready(frame)
+    except Malformed:
         raise CellCrashed("the cell is of another version") from None
-    worker.kernel = ready["kernel"]
+
+
+def read_ready(frame):
+    """The level of the kernel's ring in a worker's first frame.  Raises Malformed."""
+    kind, run, payload = frame
+    if kind != kinds.READY or run:
+        raise Malformed("a first frame of another kind")
+    ready = decode(payload)
+    if type(ready) is not dict or type(ready.get("kernel")) is not int:
+        raise Malformed("a first frame of another form")
+    return ready["kernel"]
 
 
 # ---- the fork server -----------------------------------------------------------------------------

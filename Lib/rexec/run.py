@@ -8,7 +8,6 @@ import contextvars
 import dataclasses
 import inspect
 import os
-import threading
 import time
 
 from .channel import CALLS_OPEN
@@ -92,6 +91,7 @@ class Run:
         self.caller = caller
         self.streams = {1: Stream(cell._sinks[0]), 2: Stream(cell._sinks[1])}
         self.output = 0
+        self.output_inside = 0      # of cells inside
         self.calls = 0
         self.open = {}              # calls that were not answered: number to whether own
         self.started = False
@@ -102,12 +102,19 @@ class Run:
         self.paused = 0.0
         self.paused_at = None
         self.cpu = limits.cpu
-        self.cpu_begin = self.worker.cpu() or 0.0
+        own = self.worker.cpu() or 0.0
+        self.cpu_begin = self.cpu_used() or 0.0
         self.cpu_end = self.cpu_begin
         self.memory = 0
         self.looked = self.begin
         if self.cpu is not None:
-            self.worker.allow_cpu(self.cpu_begin + self.cpu + 1)
+            self.worker.allow_cpu(own + self.cpu + 1)
+
+    def cpu_used(self):
+        """Seconds of processor of the cell, and of those inside it; None if it is gone."""
+        used = self.worker.cpu()
+        nest = self.cell._nest
+        return used if used is None or nest is None else used + nest.cpu()
 
     def check(self):
         """(the limit that was exceeded or None, seconds until it is worth looking again)."""
@@ -126,7 +133,7 @@ class Run:
                 return "wall", 0
             waits.append(left)
         if self.cpu is not None:
-            used = self.worker.cpu()
+            used = self.cpu_used()
             if used is not None:
                 self.cpu_end = used
                 left = self.cpu - (used - self.cpu_begin)
@@ -147,7 +154,7 @@ class Run:
 
     def look(self):
         """Note what the kernel says of it while it is there."""
-        used = self.worker.cpu()
+        used = self.cpu_used()
         if used is not None:
             self.cpu_end = used
         self.memory = max(self.memory, self.worker.peak())
@@ -156,7 +163,7 @@ class Run:
     def usage(self):
         now = time.monotonic() if self.paused_at is None else self.paused_at
         return Usage(self.cpu_end - self.cpu_begin, now - self.begin - self.paused, self.memory,
-                     self.calls, self.output)
+                     self.calls, self.output + self.output_inside)
 
     def result(self, value=None, why=None, text=""):
         for stream in self.streams.values():
@@ -209,16 +216,13 @@ def _attempt(service, operation, args, kwargs):
 class OnLoop:
     """Calls coroutine functions on an event loop, others in its executor; the run goes on."""
 
-    def __init__(self, loop):
+    def __init__(self, loop, waker):
         self.loop = loop
         self.answers = collections.deque()
         self.futures = {}
         self.waiting = {}           # calls that did not begin: as many are on as may be
         self.failed = None
-        self.waker, self._wake = os.pipe()
-        os.set_blocking(self._wake, False)
-        os.set_blocking(self.waker, False)
-        self._lock = threading.Lock()
+        self.waker = waker
 
     def call(self, run, number, *request):
         if len(self.futures) < CALLS_OPEN:
@@ -241,19 +245,10 @@ class OnLoop:
 
     def _done(self, number, future):
         self.answers.append((number, future))
-        with self._lock:
-            if self._wake is not None:
-                try:
-                    os.write(self._wake, b"!")
-                except BlockingIOError:
-                    pass
+        self.waker.wake()
 
     def answer(self, run):
         """Send the answers that there are."""
-        try:
-            os.read(self.waker, 4096)
-        except BlockingIOError:
-            pass
         while self.answers:
             number, future = self.answers.popleft()
             self.futures.pop(number, None)
@@ -282,10 +277,7 @@ class OnLoop:
     def finish(self):
         for future in list(self.futures.values()):
             future.cancel()
-        with self._lock:
-            os.close(self._wake)
-            self._wake = None
-        os.close(self.waker)
+        self.waker.close()
 
 
 class Future(concurrent.futures.Future):

@@ -69,6 +69,7 @@ class Worker:
         self.guard = _thread.RLock()
         self.reading = _thread.RLock()
         self.files = None           # what serves open(), where that is allowed
+        self.most_threads = None    # whatever a tenant says
         self.running = False        # KeyboardInterrupt is for the code
         self.asking = 0             # the main thread waits for a reply
         self.interrupted = False
@@ -186,8 +187,9 @@ class Worker:
         self.setup = setup
         self.value = setup["value"]
         self.depth = setup["depth"]
-        if setup["threads"] is not None:
-            self.channel.limit_threads(setup["threads"], lambda: self.stop("threads"))
+        threads = [most for most in (setup["threads"], self.most_threads) if most is not None]
+        if threads:
+            self.channel.limit_threads(min(threads), lambda: self.stop("threads"))
         guest.begin(self)
         if setup["files"] is not None:
             from rexec.guestfiles import GuestFiles
@@ -309,6 +311,7 @@ def become(fd, start, parent=None):
         if posix.getppid() != parent:
             channel.leave(0)
     worker = Worker(channel)
+    worker.most_threads = start.get("threads")
     guest.prepare(worker)
     _signal.signal(_signal.SIGINT, worker.on_interrupt)
     channel.keep_back(KEPT_BACK)

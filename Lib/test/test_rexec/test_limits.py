@@ -166,6 +166,11 @@ class MemoryTest(CellTest):
             with self.subTest(name=name):
                 self.exceed("memory", code, memory=64 * MIB)
 
+    def test_the_ring_needs_little(self):
+        """A small limit must not cost the kernel's ring."""
+        level = self.cell.kernel
+        self.assertEqual(self.make(limits={"memory": 1 << 20}).kernel, level)
+
     def test_memory_error_comes_first(self):
         cell = self.make(limits={"memory": 64 * MIB})
         code = "try: x = bytes(10**8)\nexcept MemoryError: x = 'caught'\nx"
