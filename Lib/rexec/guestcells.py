@@ -14,7 +14,7 @@ from lockdownlib import LockdownError
 from rexec import cell, guest, guestfolder, run
 from rexec.channel import Channel
 from rexec.errors import CellCrashed
-from rexec.limits import Limits
+from rexec.limits import HISTORIC, Limits
 from rexec.nest import CHUNK, ROOM, Nest, Refused
 
 # A wait is no longer, so that KeyboardInterrupt is not late.
@@ -327,9 +327,12 @@ class _Share:
         if mine is None:
             raise LockdownError("lockdown is enabled: this cell may make no cells; its supervisor"
                                 " allows them by Limits(cells=, nesting=)")
-        if limits is None:
-            memory = None if mine.memory is None else mine.memory // 4
-            return dataclasses.replace(mine, memory=memory, cells=0, nesting=0)
+        if limits is None or limits is HISTORIC:
+            # More of them fit that have none inside.
+            nesting = mine.nesting - 1 if limits is HISTORIC else 0
+            memory = None if mine.memory is None else mine.memory // (2 if nesting else 4)
+            return dataclasses.replace(mine, memory=memory, cells=mine.cells if nesting else 0,
+                                       nesting=nesting)
         for field in dataclasses.fields(mine):
             most, asked = getattr(mine, field.name), getattr(limits, field.name)
             if field.name == "nesting":

@@ -15,6 +15,7 @@ from rexec.cell import Cell
 from rexec.errors import CellError
 from rexec.hooks import (PY_SOURCE, FileBase, FileDelegate, FileWrapper, RHooks, RModuleImporter,
                          RModuleLoader, Verbose)
+from rexec.limits import HISTORIC
 from rexec.values import Malformed
 
 __all__ = ["RExec", "RHooks", "RModuleLoader", "RModuleImporter", "FileBase", "FileWrapper",
@@ -100,7 +101,7 @@ class RExec(Verbose):
         self.modules = {}
         self._error = None
         self._local = threading.local()
-        self._cell = Cell(limits=limits, open=self._open,
+        self._cell = Cell(limits=HISTORIC if limits is None else limits, open=self._open,
                           stdout=lambda text: self._write("stdout", text),
                           stderr=lambda text: self._write("stderr", text), **options)
         try:

@@ -83,6 +83,10 @@ class Limits:
         return dataclasses.replace(self, **changes)
 
 
+# What the historic class gives when it is not told: its code could make restricted code in turn.
+HISTORIC = Limits(cells=8, nesting=4)
+
+
 def check_kept(limits):
     """Refuse by name a limit that cells cannot keep on this system."""
     lacking = {}

@@ -193,6 +193,19 @@ class Bench:
                     return int(line.split()[1]) / 1024
         raise ValueError("the kernel does not tell the proportional memory")
 
+    def nested(self):
+        """A cell in a cell, as the outer one sees it."""
+        begin = ("import rexec\nfrom time import perf_counter as t\n"
+                 "cell = rexec.Cell(functions={'f': abs})")
+        limits = rexec.Limits(calls=None, cpu=None, wall=None, cells=None, nesting=1)
+        with self.cell(limits=limits) as cell:
+            cell.run(begin)
+            code = f"samples = []\nfor i in range({self.count}):\n    b = t()\n    {{}}\n" \
+                   "    samples.append(t() - b)\nsamples"
+            for name, line in (("run of 6*7", "cell.run('6*7')"), ("run with a call", "cell.run('f(1)')"),
+                               ("cold", "rexec.Cell().close()")):
+                self.show(f"a cell in a cell: {name}, ms", cell.run(code.format(line)).value)
+
     def fib(self):
         with self.cell() as cell:
             cell.run(FIB)
@@ -210,6 +223,7 @@ class Bench:
               f" {datetime.date.today()}, medians over {self.count} [quartiles]")
         self.starts()
         self.runs()
+        self.nested()
         self.pools()
         self.fib()
         if monty is not None:

@@ -362,6 +362,28 @@ class Methods(Base):
         self.assertEqual(Ordered.order, ["set_trusted_path", "make_builtin", "make_initial_modules",
                                          "make_main", "make_osname", "make_sys"])
 
+    def test_restricted_code_makes_its_own(self):
+        code = """if True:
+            import rexec
+            try:
+                inner = rexec.RExec()
+            except Exception as error:
+                found = [type(error).__name__]
+            else:
+                main = inner.add_module("__main__")
+                main.code = code
+                main.level = level + 1
+                inner.r_exec(code)
+                found = [level, *main.found]
+        """
+        r = self.make()
+        main = r.add_module("__main__")
+        main.code, main.level = code, 1
+        r.r_exec(code)
+        self.assertEqual(main.found, [1, 2, 3, 4, "LockdownError"])
+        with self.make(limits=rexec.Limits()) as r:
+            self.fails("LockdownError", r.r_exec, "import rexec\nrexec.RExec()")
+
     def test_limits(self):
         r = self.make(limits=rexec.Limits(cpu=0.3))
         with self.assertRaises(rexec.LimitExceeded):
