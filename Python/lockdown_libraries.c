@@ -230,10 +230,15 @@ _PyLockdown_right_deserialize(void)
 
 /* ---- before the lock ---------------------------------------------------------- */
 
-/* OpenSSL reads its configuration when the first context is made. */
+/* OpenSSL reads its configuration when the first context is made, which takes
+   longer than the rest of the lock. */
 int
 _PyLockdown_SettleLibraries(void)
 {
+    int *settled = &_PyRuntime.lockdown.openssl_settled;
+    if (_Py_atomic_load_int_relaxed(settled)) {
+        return 0;
+    }
     PyObject *ssl;
     if (PyMapping_GetOptionalItemString(PyImport_GetModuleDict(), "_ssl", &ssl) < 0) {
         return -1;
@@ -245,6 +250,10 @@ _PyLockdown_SettleLibraries(void)
     const int protocol_tls_client = 16;
     PyObject *context = PyObject_CallMethod(ssl, "_SSLContext", "i", protocol_tls_client);
     Py_DECREF(ssl);
-    Py_XDECREF(context);
-    return context != NULL ? 0 : -1;
+    if (context == NULL) {
+        return -1;
+    }
+    Py_DECREF(context);
+    _Py_atomic_store_int_relaxed(settled, 1);
+    return 0;
 }

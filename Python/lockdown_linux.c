@@ -16,18 +16,17 @@
 #ifdef LOCKDOWN_RING_LINUX
 
 #include <dirent.h>               // opendir()
-#include <dlfcn.h>                // dlopen()
 #include <errno.h>
 #include <fcntl.h>                // O_PATH
-#include <malloc.h>               // mallopt()
 #include <pthread.h>
 #include <sched.h>                // sched_yield()
 #include <signal.h>               // sigfillset()
-#include <stdio.h>                // ftrylockfile()
+#include <stdio.h>                // fopen()
+#include <sys/personality.h>      // READ_IMPLIES_EXEC
 #include <sys/prctl.h>            // PR_SET_NO_NEW_PRIVS
+#include <sys/resource.h>         // RLIMIT_CORE
 #include <sys/stat.h>             // stat()
 #include <sys/syscall.h>          // syscall()
-#include <time.h>                 // tzset()
 #include <unistd.h>
 
 #include <linux/filter.h>         // struct sock_filter
@@ -43,6 +42,7 @@
 #define RULE_PATH_BENEATH      1
 #define RESTRICT_SELF_SYNC     8        // for all threads
 #define UNSHARE_THREAD         0x00010000
+#define ASK_PERSONALITY        0xFFFFFFFF
 
 /* Landlock's versions, by what each was the first to have. */
 enum { ABI_FILES = 1, ABI_REFER = 2, ABI_TRUNCATE = 3, ABI_TCP = 4,
@@ -399,82 +399,6 @@ prepare_files(struct _PyLockdown_ring *ring)
     return 0;
 }
 
-/* ---- what the C library does late ------------------------------------------------ */
-
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-/* glibc makes fstat() of a call that takes a path as well, which the filter has
-   to refuse as it cannot see whether there is one.  These stand before the C
-   library's, for this program and for the libraries that it loads (SQLite asks
-   for the size of an open database).  The names are given as the linker knows
-   them: headers may map the one to the other. */
-extern int _PyLockdown_fstat(int fd, void *status) __asm__("fstat");
-extern int _PyLockdown_fstat64(int fd, void *status) __asm__("fstat64");
-
-Py_EXPORTED_SYMBOL int
-_PyLockdown_fstat(int fd, void *status)
-{
-    return (int)syscall(SYS_fstat, fd, status);
-}
-
-Py_EXPORTED_SYMBOL int
-_PyLockdown_fstat64(int fd, void *status)
-{
-    return (int)syscall(SYS_fstat, fd, status);
-}
-#endif
-
-/* A stream's buffer is made when it is first used, with a look at its file. */
-static void
-make_buffer(FILE *stream)
-{
-    // One that another thread is reading from has its buffer.
-    if (ftrylockfile(stream) != 0) {
-        return;
-    }
-    (void)setvbuf(stream, NULL, isatty(fileno(stream)) ? _IOLBF : _IOFBF, BUFSIZ);
-    funlockfile(stream);
-}
-
-/* These are looked up in files at first use, and the answer is kept. */
-static void
-warm_up(void)
-{
-    // The library that takes a thread's stack down in pthread_exit().  Where the
-    // C library has no use for it, it need not be there.
-    (void)dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
-    // The texts of errors, in the user's language.
-    (void)strerror(EPERM);
-}
-
-#define ZONE_FILE ":/etc/localtime"
-
-/* Without TZ mktime() looks at the zone's file each time, and silently goes by
-   UTC when it cannot.  Not for the children of a process that starts some. */
-static int
-hold_time_zone(void)
-{
-    if (getenv("TZ") == NULL && setenv("TZ", ZONE_FILE, 0) != 0) {
-        return errno;
-    }
-    tzset();
-    return 0;
-}
-
-/* For the second thread's memory the allocator counts the processors, which it
-   does by reading a file, if it was not told a limit: this is its own. */
-static void
-hold_arenas(const struct _PyLockdown_ring *ring)
-{
-#ifdef M_ARENA_MAX
-    const char *tunables = getenv("GLIBC_TUNABLES");
-    if (getenv("MALLOC_ARENA_MAX") == NULL
-        && (tunables == NULL || strstr(tunables, "malloc.arena_max") == NULL))
-    {
-        (void)mallopt(M_ARENA_MAX, ring->arenas);
-    }
-#endif
-}
-
 /* ---- prepare ---------------------------------------------------------------------- */
 
 /* Does something in this interpreter make machine code as it runs? */
@@ -487,6 +411,13 @@ makes_code(uint32_t keep)
 #ifdef _Py_JIT
     return "this interpreter has a JIT, which needs memory to be executable";
 #endif
+    // In a process of that personality all memory that can be read is code.  A
+    // ring that stands lets nobody ask.
+    if (_PyRuntime.lockdown.kernel < LOCKDOWN_LEVEL_CALLS
+        && (personality(ASK_PERSONALITY) & READ_IMPLIES_EXEC) != 0)
+    {
+        return "all memory of this process is executable (READ_IMPLIES_EXEC)";
+    }
 #ifdef PY_HAVE_PERF_TRAMPOLINE
     if (_PyIsPerfTrampolineActive()) {
         return "the perf trampoline needs memory to be executable";
@@ -530,7 +461,7 @@ prepare(struct _PyLockdown_ring *ring, int processors)
     }
     int standing = _PyRuntime.lockdown.kernel > 0;
     if (!standing) {
-        warm_up();
+        _PyLockdown_WarmUp();
     }
     struct trial trial = {.ring = ring};
     int error = run_in_thread(try_ring, &trial);
@@ -615,16 +546,28 @@ _PyLockdown_FreeRing(struct _PyLockdown_ring *ring)
 
 /* ---- apply ------------------------------------------------------------------------ */
 
+/* A process that is ended by a signal leaves a file with all that its memory
+   holds.  With a limit of 1 the kernel writes none, and tells no program. */
+static int
+hold_core(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) != 0) {
+        return errno;
+    }
+    limit.rlim_cur = Py_MIN(limit.rlim_max, 1);
+    return setrlimit(RLIMIT_CORE, &limit) == 0 ? 0 : errno;
+}
+
 static int
 apply(struct _PyLockdown_ring *ring)
 {
     int error = 0;
     if (!(ring->keep & Py_LOCKDOWN_PROC)) {
-        error = hold_time_zone();
-        hold_arenas(ring);
-        if (_PyInterpreterState_GetConfig(_PyInterpreterState_Main())->buffered_stdio) {
-            make_buffer(stdin);
-            make_buffer(stdout);
+        error = _PyLockdown_HoldLibrary(ring->arenas);
+        // A ring that stands lets no limit be changed.
+        if (error == 0 && _PyRuntime.lockdown.kernel < LOCKDOWN_LEVEL_CALLS) {
+            error = hold_core();
         }
     }
     if (error == 0) {

@@ -36,6 +36,14 @@ PyAPI_FUNC(void) _PyLockdown_DetachNumber(int fd);
 PyAPI_FUNC(int) _PyLockdown_TakeNumber(int fd);
 PyAPI_FUNC(int) _PyLockdown_RefuseNumber(int fd, const char *operation);
 
+#ifdef __linux__
+/* lockdown_linux_library.c: sendmsg(), where the filter refuses that. */
+struct msghdr;
+PyAPI_FUNC(Py_ssize_t) _PyLockdown_SendMessage(int fd,
+                                               const struct msghdr *message,
+                                               int flags);
+#endif
+
 /* lockdown_family.c: the interpreters that locked code makes, and what goes
    from one to another. */
 enum _PyLockdown_mailbox_kind { _PyLockdown_QUEUE, _PyLockdown_CHANNEL };

@@ -71,6 +71,13 @@ extern size_t _PyLockdown_BuildFilter(const _PyLockdown_filter *wanted,
 #define LOCKDOWN_FILTER_SYNC       1    // SECCOMP_FILTER_FLAG_TSYNC
 #define LOCKDOWN_FILTER_SPEC_ALLOW 4    // SECCOMP_FILTER_FLAG_SPEC_ALLOW
 
+/* lockdown_linux_library.c */
+/* Have the C library look up what it keeps: in files, at first use. */
+extern void _PyLockdown_WarmUp(void);
+/* The same for what changes how the process works; at the lock itself.  Returns
+   an errno.  The allocator is to make no more than this many arenas. */
+extern int _PyLockdown_HoldLibrary(int arenas);
+
 #ifdef LOCKDOWN_MUTANT
 /* Programs/lockdown_witness.c, in python-mutant only. */
 extern int _PyLockdown_PrepareWitness(void);

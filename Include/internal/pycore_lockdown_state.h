@@ -48,6 +48,9 @@ struct _lockdown_runtime_state {
     int kernel;
     uint32_t kernel_keep;
 
+    /* OpenSSL has read its configuration: it does so once in a process. */
+    int openssl_settled;
+
     /* The keys below are drawn once, before the first object is hashed. */
     int has_keys;
     /* The process was started to be locked, so hashes tell nothing at all. */

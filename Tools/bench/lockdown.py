@@ -4,7 +4,8 @@ Usage: python Tools/bench/lockdown.py [--runs=N]
 
 Each run is a fresh process. The medians are printed in milliseconds, with that of a second series
 without the ring beside them (A against A).  On a busy machine the processor's time is the one to look
-at: the ring's trial in a thread of its own waits for its turn.
+at: the ring's trial in a thread of its own waits for its turn.  Where ssl is loaded, the first lock
+has OpenSSL read its configuration, and later ones do not.
 """
 
 import argparse
@@ -17,11 +18,13 @@ import sys, time
 for name in sorted(sys.stdlib_module_names):
     if len(sys.modules) >= 100:
         break
-    if not name.startswith("_") and name not in ("antigravity", "this", "idlelib", "tkinter"):
+    # asyncio brings 60 others, ssl among them.
+    if not name.startswith("_") and name not in ("antigravity", "this", "asyncio", "idlelib", "tkinter"):
         try:
             __import__(name)
         except ImportError:
             pass
+exec(sys.argv[2])
 import lockdownlib
 begin, used = time.perf_counter(), time.process_time()
 lockdownlib.lockdown(keep=(), kernel=sys.argv[1])
@@ -29,11 +32,11 @@ print((time.perf_counter() - begin) * 1e3, (time.process_time() - used) * 1e3, l
 """
 
 
-def series(kernel, runs):
+def series(kernel, before, runs):
     """(times in ms, processor times in ms, modules, level) of some runs."""
     times, used = [], []
     for _ in range(runs):
-        out = subprocess.run([sys.executable, "-c", PROGRAM, kernel], check=True, text=True,
+        out = subprocess.run([sys.executable, "-c", PROGRAM, kernel, before], check=True, text=True,
                              stdout=subprocess.PIPE).stdout.split()
         times.append(float(out[0]))
         used.append(float(out[1]))
@@ -44,8 +47,11 @@ def main():
     parser = argparse.ArgumentParser(description="What lockdown() itself costs.")
     parser.add_argument("--runs", type=int, default=50, help="processes of each kind (50)")
     runs = parser.parse_args().runs
-    for title, kernel in ("without the ring", "off"), ("again", "off"), ("with the ring", "try"):
-        times, used, modules, level = series(kernel, runs)
+    for title, kernel, before in (
+            ("without the ring", "off", ""), ("again", "off", ""), ("with the ring", "try", ""),
+            ("ssl loaded", "off", "import ssl"),
+            ("a second lock", "off", "import ssl, lockdownlib; lockdownlib.lockdown(keep=('fd', 'env'))")):
+        times, used, modules, level = series(kernel, before, runs)
         print(f"{title:17} median {statistics.median(times):6.3f} ms, least {min(times):6.3f},"
               f" most {max(times):6.3f};"
               f" of the processor's {statistics.median(used):6.3f} ms; {runs} runs, {modules} modules, level {level}")

@@ -132,6 +132,11 @@ class LevelTest(unittest.TestCase):
                          "sys.activate_stack_trampoline('perf')")
 
     @ring.needs(ring.CALLS)
+    def test_all_memory_is_executable(self):
+        self.check_lower(ring.PARTIAL, "READ_IMPLIES_EXEC",
+                         "import ctypes; ctypes.CDLL(None).personality(0x400000)")
+
+    @ring.needs(ring.CALLS)
     def test_other_interpreter(self):
         facts = fresh.scenario("""
             |import _interpreters
@@ -179,6 +184,31 @@ class LaterTest(fresh.FolderTest):
         self.assertEqual(facts["keep"], [])
 
     @ring.needs(ring.CALLS)
+    def test_no_core_file(self):
+        """The limit of 1 is seen from outside: no file, and no program is told."""
+        source = """
+            |import resource
+            |hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+            |resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+            |lockdownlib.lockdown(keep=(), kernel=sys.argv[1])
+            |print(flush=True)
+            |input()
+            """
+        limits = {}
+        for kernel in "off", "try":
+            with subprocess.Popen([sys.executable, "-I", "-c", fresh.CHILD + fresh.text(source),
+                                   kernel], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  env=fresh.environment()) as process:
+                process.stdout.readline()
+                with open(f"/proc/{process.pid}/limits") as file:
+                    limits[kernel] = next(line.split()[4:6] for line in file
+                                          if line.startswith("Max core file size"))
+                process.communicate(b"\n")
+        if limits["off"][0] == "0":
+            self.skipTest("no core files are allowed here")
+        self.assertEqual(limits["try"], ["1", limits["off"][1]])
+
+    @ring.needs(ring.CALLS)
     def test_open_database(self):
         """SQLite looks for its journal by path and is refused that; it reads on."""
         facts = fresh.scenario("""
@@ -218,7 +248,13 @@ CALLS = {
         "process_vm_readv": 310, "prctl": 157, "ioctl": 16, "seccomp": 317, "getppid": 110,
         "uname": 63, "socketpair": 53, "symlinkat": 266, "newfstatat": 262, "getcwd": 79,
         "linkat": 265, "keyctl": 250, "bpf": 321, "openat2": 437, "sysinfo": 99, "setsid": 112,
-        "landlock": 444, "madvise": 28, "fchmod": 91,
+        "landlock": 444, "madvise": 28, "fchmod": 91, "sendmsg": 46, "shmget": 29, "shmctl": 31,
+        "semget": 64, "semctl": 66, "msgget": 68, "msgctl": 71, "mq_open": 240, "mq_unlink": 241,
+        "futex": 202, "get_robust_list": 274, "fcntl": 72, "pidfd_open": 434,
+        "pidfd_send_signal": 424, "rt_sigqueueinfo": 129, "perf_event_open": 298,
+        "userfaultfd": 323, "personality": 135, "prlimit64": 302, "inotify_init1": 294,
+        "timer_create": 222, "signalfd4": 289, "pkey_mprotect": 329, "mseal": 462, "vmsplice": 278,
+        "mincore": 27, "setns": 308, "kcmp": 312,
     },
     "aarch64": {
         "clone": 220, "clone3": 435, "execve": 221, "socket": 198, "connect": 203, "kill": 129,
@@ -228,6 +264,12 @@ CALLS = {
         "seccomp": 277, "getppid": 173, "uname": 160, "socketpair": 199, "symlinkat": 36,
         "newfstatat": 79, "getcwd": 17, "linkat": 37, "keyctl": 219, "bpf": 280, "openat2": 437,
         "sysinfo": 179, "setsid": 157, "landlock": 444, "madvise": 233, "fchmod": 52,
+        "sendmsg": 211, "shmget": 194, "shmctl": 195, "semget": 190, "semctl": 191, "msgget": 186,
+        "msgctl": 187, "mq_open": 180, "mq_unlink": 181, "futex": 98, "get_robust_list": 100,
+        "fcntl": 25, "pidfd_open": 434, "pidfd_send_signal": 424, "rt_sigqueueinfo": 138,
+        "perf_event_open": 241, "userfaultfd": 282, "personality": 92, "prlimit64": 261,
+        "inotify_init1": 26, "timer_create": 107, "signalfd4": 74, "pkey_mprotect": 288,
+        "mseal": 462, "vmsplice": 75, "mincore": 232, "setns": 268, "kcmp": 272,
     },
 }
 
@@ -289,29 +331,85 @@ TRIED = [
     ("the current folder", "r = call(S['getcwd'], bytearray(4096), 4096)", "getcwd"),
     ("the machine's memory", "r = call(S['sysinfo'], bytearray(256))", "sysinfo"),
     ("a session", "r = call(S['setsid'])", "setsid"),
+    ("datagram to a stranger", "r = call(S['sendmsg'], datagram.fileno(), to_datagrams, 0)",
+     "sendmsg"),
+    ("connection by a message", "r = call(S['sendmsg'], free.fileno(), to_listener, 0x20000000)",
+     "sendmsg"),
+    ("descriptor in a message", "r = call(S['sendmsg'], pair[0].fileno(), with_descriptor, 0)",
+     "sendmsg"),
+    ("shared memory", "r = call(S['shmget'], 0, 4096, 0o1600)\n"
+     "if r[0] >= 0: call(S['shmctl'], r[0], 0, 0)", "shmget"),
+    ("semaphores", "r = call(S['semget'], 0, 1, 0o1600)\n"
+     "if r[0] >= 0: call(S['semctl'], r[0], 0, 0)", "semget"),
+    ("messages of System V", "r = call(S['msgget'], 0, 0o1600)\n"
+     "if r[0] >= 0: call(S['msgctl'], r[0], 0, 0)", "msgget"),
+    ("a queue of messages", "r = call(S['mq_open'], b'lockdown-test\\0', 0o100, 0o600, 0)\n"
+     "if r[0] >= 0: call(S['mq_unlink'], b'lockdown-test\\0')", "mq_open"),
+    ("a lock that passes priority on", "r = call(S['futex'], bytearray(8), 8, 0, 0, 0, 0)",
+     "futex"),
+    ("the parent's locks", "r = call(S['get_robust_list'], parent, bytearray(8), bytearray(8))",
+     "get_robust_list"),
+    ("signals to the parent from a file", "r = call(S['fcntl'], held, 8, parent)", "fcntl"),
+    ("news of a folder", "r = call(S['fcntl'], proc, 1026, 1)", "fcntl"),
+    ("the parent held", "r = call(S['pidfd_open'], parent, 0)", "pidfd_open"),
+    ("signal by a descriptor", "r = call(S['pidfd_send_signal'], the_parent, 0, 0, 0)",
+     "pidfd_send_signal"),
+    ("signal with a value", "r = call(S['rt_sigqueueinfo'], parent, 0, bytearray(128))",
+     "rt_sigqueueinfo"),
+    ("counters of the processor", "r = call(S['perf_event_open'], bytearray(128), parent, -1, -1, 0)",
+     "perf_event_open"),
+    ("faults of memory", "r = call(S['userfaultfd'], 0)", "userfaultfd"),
+    ("personality", "r = call(S['personality'], 0xffffffff)", "personality"),
+    ("limits", "r = call(S['prlimit64'], 0, 4, 0, bytearray(16))", "prlimit64"),
+    ("watching files", "r = call(S['inotify_init1'], 0)", "inotify_init1"),
+    ("a timer", "r = call(S['timer_create'], 1, 0, bytearray(8))", "timer_create"),
+    ("signals as a file", "r = call(S['signalfd4'], -1, bytearray(8), 8, 0)", "signalfd4"),
+    ("memory made executable with a key", "page = call(S['mmap'], 0, 4096, 3, 0x22, -1, 0)[0]\n"
+     "r = call(S['pkey_mprotect'], page, 4096, 5, -1)", "pkey_mprotect"),
+    ("memory sealed", "page = call(S['mmap'], 0, 4096, 3, 0x22, -1, 0)[0]\n"
+     "r = call(S['mseal'], page, 4096, 0)", "mseal"),
+    ("pages given away", "r = call(S['vmsplice'], held, bytearray(16), 0, 0)", "vmsplice"),
+    ("which pages are there", "page = call(S['mmap'], 0, 4096, 3, 0x22, -1, 0)[0]\n"
+     "r = call(S['mincore'], page, 4096, bytearray(8))", "mincore"),
+    ("a namespace by its file", "r = call(S['setns'], the_parent, 0)", "setns"),
+    ("what two processes share", "r = call(S['kcmp'], parent, parent, 0, 0, 0)", "kcmp"),
+    ("a path from an open folder", "r = call(S['openat'], proc, b'self/status\\0', 0)", "openat"),
     ("a call from the future", "r = call(4000)", "openat"),
 ]
 
 RAW = """
-    |import os, signal, socket, struct, threading, time
+    |import ctypes, os, signal, socket, struct, threading, time
     |sys.path.insert(0, sys.argv[1])
     |from rawcalls import call, call32
     |new, old = (os.fsencode(path) + b"\\0" for path in sys.argv[2:4])
     |port, parent = int(sys.argv[4]), os.getppid()
     |S = json.loads(sys.argv[5])
-    |free = socket.socket()
+    |free, datagram = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+    |pair = socket.socketpair()
+    |proc, the_parent = os.open("/proc", os.O_RDONLY), os.pidfd_open(parent)
     |held = os.open(sys.argv[3], os.O_RDWR)
     |words = bytearray()
     |def argv():
-    |    import ctypes
     |    global texts
     |    texts = [ctypes.create_string_buffer(b"mkdir"), ctypes.create_string_buffer(new)]
     |    return bytearray(struct.pack("=3Q", *map(ctypes.addressof, texts), 0))
     |arguments = argv()
+    |kept = []
+    |def place(data):
+    |    kept.append(ctypes.create_string_buffer(bytes(data), len(data)))
+    |    return ctypes.addressof(kept[-1])
+    |def message(name=b"", control=b""):
+    |    part = struct.pack("=QQ", place(b"hello"), 5)
+    |    return bytearray(struct.pack("=QIxxxxQQQQI4x", name and place(name) or 0, len(name),
+    |                     place(part), 1, control and place(control) or 0, len(control), 0))
+    |def address(port):
+    |    return b"\\2\\0" + port.to_bytes(2, "big") + b"\\x7f\\0\\0\\1" + bytes(8)
+    |to_listener, to_datagrams = message(address(port)), message(address(S["port"]))
+    |with_descriptor = message(control=struct.pack("=QIIIxxxx", 20, 1, 1, held))
     |def argv():
     |    return arguments
     |# A path below 4 GiB, for the calls of 32-bit programs.
-    |import mmap, ctypes
+    |import mmap
     |low = None
     |if "open" in S:
     |    place = call(S["mmap"], 0, 4096, 3, 0x62, -1, 0)[0]
@@ -339,22 +437,30 @@ class RawTest(fresh.FolderTest):
         with open(old, "w") as file:
             file.write("canary")
         os.chmod(old, 0o600)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        with (socket.create_server(("127.0.0.1", 0)) as listener,
+              socket.socket(type=socket.SOCK_DGRAM) as datagrams):
             listener.setblocking(False)
+            datagrams.setblocking(False)
+            datagrams.bind(("127.0.0.1", 0))
             body = "".join(f"    |{line}\n" for line in source.splitlines())
             outcome = fresh.scenario(
                 RAW + f"    |{lock}\n    |report(ready=True)\n" + body
                 + "    |report(result=r)\n    |call(94 if 'open' not in S else 231, 0)\n",
                 self.folder, new, old, str(listener.getsockname()[1]),
-                json.dumps(self.numbers), expect=None)
+                json.dumps({**self.numbers, "port": datagrams.getsockname()[1]}), expect=None)
             self.assertIn("ready", outcome.facts, outcome.err)
             try:
                 listener.accept()[0].close()
                 reached = True
             except BlockingIOError:
                 reached = False
+            try:
+                told = datagrams.recv(100) == b"hello"
+            except BlockingIOError:
+                told = False
         seen = {word for word, found in (
             ("made", os.path.lexists(new)), ("gone", not os.path.lexists(old)), ("reached", reached),
+            ("told", told),
             ("mode", os.path.lexists(old) and os.stat(old).st_mode & 0o777 != 0o600)) if found}
         return outcome, seen
 
@@ -403,12 +509,20 @@ class RawTest(fresh.FolderTest):
             "openat2, a new file": "made", "symlinkat": "made", "linkat": "made",
             "renameat2": "gone", "unlinkat": "gone", "fchmod": "mode", "fork": "made",
             "clone": "made", "clone3": "made", "execve": "made", "execveat": "made",
-            "connect": "reached",
+            "connect": "reached", "connection by a message": "reached",
+            "datagram to a stranger": "told",
         }
         answered = {"openat, to read", "socket", "unix socket", "executable memory",
                     "memory made executable", "memfd_create", "who the parent is",
                     "the host's name", "the current folder", "datagram pair",
-                    "newfstatat of a path", "code of a file", "the machine's memory"}
+                    "newfstatat of a path", "code of a file", "the machine's memory",
+                    "descriptor in a message", "shared memory", "semaphores",
+                    "messages of System V", "a lock that passes priority on", "the parent's locks",
+                    "signals to the parent from a file", "news of a folder", "the parent held",
+                    "signal by a descriptor", "personality", "limits", "watching files", "a timer",
+                    "signals as a file", "memory made executable with a key",
+                    "which pages are there", "what two processes share",
+                    "a path from an open folder"}
         for name, source, number in TRIED:
             if number not in self.numbers or name not in expected and name not in answered:
                 continue

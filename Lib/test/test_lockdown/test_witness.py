@@ -117,7 +117,10 @@ class WitnessTest(ring.WitnessedTest):
             |right.sendall(b"hello")
             |left.settimeout(2)
             |assert selector.select(1) and left.recv(10) == b"hello"
-            |left.sendmsg([b"a", b"b"]), right.recvmsg(10), right.recv_into
+            |assert left.sendmsg([b"a", b"b"]) == 2 and right.recvmsg(10)[0] == b"ab"
+            |assert left.sendmsg([b"c", b"", b"d"], [], socket.MSG_DONTWAIT) == 2
+            |assert left.sendmsg([b"", b"e"]) == 1 and right.recv(10) == b"cde"
+            |assert left.sendmsg([]) == left.sendmsg([b""]) == 0
             |client.settimeout(3), client.setblocking(True)
             |client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             |client.getsockname(), client.getpeername(), client.getsockopt(1, 3)

@@ -1,0 +1,620 @@
+/* Lockdown: which system calls the kernel ring leaves open on Linux, as tables.
+
+   A filter sees a call's number and its arguments as numbers.  It cannot follow
+   a pointer, so a path, an address or a message's head is not judged here. */
+
+#include "Python.h"
+#include "pycore_lockdown_ring.h"
+
+#ifdef LOCKDOWN_RING_LINUX
+
+#include <errno.h>
+#include <fcntl.h>                // O_ACCMODE
+#include <sys/mman.h>             // PROT_EXEC
+#include <sys/socket.h>           // AF_UNIX
+
+#include <linux/seccomp.h>        // SECCOMP_RET_ALLOW
+
+#include "lockdown_linux_rules.h"
+
+// What Debian 12's headers, or those of other C libraries, may lack.
+#ifndef SECCOMP_RET_KILL_PROCESS
+#  define SECCOMP_RET_KILL_PROCESS 0x80000000U
+#endif
+
+static const struct {
+    const char *name;
+    short number;
+} calls[CALL_COUNT] = {
+#ifdef __x86_64__
+#  define CALL(name, x86, arm) {#name, x86},
+#else
+#  define CALL(name, x86, arm) {#name, arm},
+#endif
+    LOCKDOWN_CALLS(CALL)
+#undef CALL
+};
+
+typedef _PyLockdown_rule rule;
+
+#define IS(argument, value)         {BITS, argument, 0xFFFFFFFF, value}
+#define MASKED(argument, mask, value) {BITS, argument, mask, value}
+#define WITHOUT(argument, mask)     {BITS, argument, mask, 0}
+/* One of the numbers from `first` on whose bits are in `set`. */
+#define IN_SET(argument, first, set) {ONE_OF, argument, set, first}
+#define IS_NULL(argument)           {NULL_POINTER, argument, 0, 0}
+/* The process's own id. */
+#define IS_SELF(argument)           {SELF, argument, 0, 0}
+#define ANY(name)                   {CALL_##name, {{NO_TEST}}}
+#define BIT(number)                 (UINT32_C(1) << (number))
+
+/* ---- open whatever is kept --------------------------------------------------- */
+
+/* Descriptors are what the process holds.  A filter cannot tell a number that
+   code has guessed from an object that it was given: the first ring does. */
+static const rule held_descriptors[] = {
+    ANY(close),
+    // asyncio parks a number that was closed on a socket of its own.
+    ANY(dup3),
+    // How locks are taken and freed in an open database; reading flags.
+    ANY(flock),
+    {CALL_fcntl, {IN_SET(1, 0, BIT(1) | BIT(3) | BIT(5) | BIT(6) | BIT(7))}},
+    {CALL_fcntl, {IN_SET(1, 36, BIT(0) | BIT(1) | BIT(2))}},     // F_OFD_*
+    ANY(fdatasync),
+    ANY(fstat),
+    ANY(fsync),
+    ANY(ftruncate),
+    ANY(getdents64),
+    // isatty(), a terminal's size and modes (curses, readline, getpass; readline
+    // writes back the size that it has read), what can be read, and the timeouts
+    // of sockets.
+    {CALL_ioctl, {IN_SET(1, 0x5401, BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(8)
+                         | BIT(9) | BIT(10) | BIT(18) | BIT(19) | BIT(26))}},
+    {CALL_ioctl, {IS(1, 0x5421)}},                               // FIONBIO
+    {CALL_ioctl, {IS(1, 0x5451)}},                               // FIOCLEX
+    ANY(lseek),
+    ANY(pread64),
+    ANY(preadv),
+    ANY(preadv2),
+    ANY(pwrite64),
+    ANY(pwritev),
+    ANY(pwritev2),
+    ANY(read),
+    ANY(readv),
+    ANY(write),
+    ANY(writev),
+};
+
+/* Waiting for them. */
+static const rule waiting[] = {
+    ANY(epoll_create1),
+    ANY(epoll_ctl),
+    ANY(epoll_pwait),
+    ANY(epoll_pwait2),
+    ANY(epoll_wait),
+    ANY(poll),
+    ANY(ppoll),
+    ANY(pselect6),
+    ANY(select),
+};
+
+/* Options that say how a connection carries its bytes (SO_KEEPALIVE, LINGER,
+   OOBINLINE, RCVBUF, RCVTIMEO, SNDBUF, SNDTIMEO; TCP_CORK, KEEPCNT, KEEPIDLE,
+   KEEPINTVL, NODELAY, QUICKACK, USER_TIMEOUT), as in lockdown_rights.c. */
+#define TRANSPORT_OPTIONS (BIT(7) | BIT(8) | BIT(9) | BIT(10) | BIT(13) | BIT(20) | BIT(21))
+#define TCP_OPTIONS (BIT(1) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(12) | BIT(18))
+/* And how a socket is: SO_REUSEADDR, TYPE, ERROR, BROADCAST, REUSEPORT,
+   ACCEPTCONN; PROTOCOL and DOMAIN. */
+#define STATE_OPTIONS (BIT(2) | BIT(3) | BIT(4) | BIT(6) | BIT(15) | BIT(30))
+
+/* Sockets that are connected, and a pair of them for a loop to wake itself.
+   sendmsg() is not here, for its address and descriptors are behind a pointer:
+   _PyLockdown_SendMessage() does without it. */
+static const rule held_sockets[] = {
+    ANY(getpeername),
+    ANY(getsockname),
+    {CALL_getsockopt, {IS(1, SOL_SOCKET),
+                       IN_SET(2, 0, TRANSPORT_OPTIONS | STATE_OPTIONS)}},
+    {CALL_getsockopt, {IS(1, SOL_SOCKET), IN_SET(2, 38, BIT(0) | BIT(1))}},
+    {CALL_getsockopt, {IS(1, 6), IN_SET(2, 0, TCP_OPTIONS)}},
+    ANY(recvfrom),
+    ANY(recvmsg),
+    {CALL_sendto, {IS_NULL(4)}},
+    {CALL_setsockopt, {IS(1, SOL_SOCKET), IN_SET(2, 0, TRANSPORT_OPTIONS)}},
+    {CALL_setsockopt, {IS(1, 6), IN_SET(2, 0, TCP_OPTIONS)}},
+    ANY(shutdown),
+    {CALL_socketpair, {IS(0, AF_UNIX),
+                       WITHOUT(1, ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK | SOCK_STREAM)),
+                       IS(2, 0)}},
+};
+
+/* Memory of the process's own, and that of files that it holds: data, never
+   code. */
+static const rule memory[] = {
+    ANY(brk),
+    // MADV_NORMAL to DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP:
+    // what allocators say.  Others take pages from the whole machine.
+    {CALL_madvise, {IN_SET(2, 0, 0x0003C11F)}},
+    {CALL_mmap, {WITHOUT(2, PROT_EXEC)}},
+    {CALL_mprotect, {WITHOUT(2, PROT_EXEC)}},
+    ANY(mremap),
+    ANY(msync),
+    ANY(munmap),
+};
+
+/* The flags of a thread of the same process, as the C libraries start it: musl
+   adds one that has no meaning any more. */
+#define THREAD_FLAGS 0x003D0F00
+#define CLONE_NO_MEANING 0x00400000
+
+/* Waiting and waking, each for this process alone (128) or by memory that
+   others share, some with the system's clock (256).  The rest are locks that
+   pass priorities on: they take another's thread by its number, and tell
+   whether there is one. */
+#define FUTEX_CALLS (BIT(0) | BIT(1) | BIT(3) | BIT(4) | BIT(5) | BIT(9) | BIT(10))
+
+static const rule threads[] = {
+    {CALL_clone, {MASKED(0, ~(uint32_t)CLONE_NO_MEANING, THREAD_FLAGS)}},
+    ANY(exit),
+    ANY(exit_group),
+    {CALL_futex, {IN_SET(1, 128, FUTEX_CALLS)}},
+    {CALL_futex, {IN_SET(1, 128 + 256, FUTEX_CALLS)}},
+    {CALL_futex, {IN_SET(1, 0, FUTEX_CALLS)}},
+    {CALL_futex, {IN_SET(1, 256, FUTEX_CALLS)}},
+    ANY(getcpu),
+    ANY(gettid),
+    ANY(restart_syscall),
+    ANY(rseq),
+    ANY(sched_get_priority_max),        // constants
+    ANY(sched_get_priority_min),
+    // On how many processors may we run: os.process_cpu_count() asks.
+    {CALL_sched_getaffinity, {IS(0, 0)}},
+    ANY(sched_yield),
+    ANY(set_robust_list),
+    ANY(set_tid_address),
+};
+
+/* Clocks with small numbers are the system's and the process's own; the others
+   are those of other processes and of devices. */
+static const rule clocks[] = {
+    {CALL_clock_getres, {WITHOUT(0, ~UINT32_C(15))}},
+    {CALL_clock_gettime, {WITHOUT(0, ~UINT32_C(15))}},
+    {CALL_clock_nanosleep, {WITHOUT(0, ~UINT32_C(15))}},
+    ANY(getitimer),
+    ANY(getrandom),
+    ANY(gettimeofday),
+    ANY(nanosleep),
+    ANY(time),
+};
+
+/* Signals that reach the process itself.  abort() and raise() ask for its id,
+   so that one is told. */
+static const rule own_signals[] = {
+    ANY(getpid),
+    {CALL_kill, {IS_SELF(0)}},
+    ANY(pause),
+    {CALL_prctl, {IN_SET(0, 0, BIT(15) | BIT(16))}},      // names of threads
+    {CALL_prctl, {IS(0, 0x53564d41), IS(1, 0)}},          // names of memory
+    ANY(rt_sigaction),
+    ANY(rt_sigpending),
+    ANY(rt_sigprocmask),
+    ANY(rt_sigreturn),
+    ANY(rt_sigsuspend),
+    ANY(sigaltstack),
+    {CALL_tgkill, {IS_SELF(0)}},
+};
+
+/* ---- open while some right is left ------------------------------------------- */
+
+/* A later lock puts up another filter: it can only take more away. */
+static const rule locking_further[] = {
+    ANY(landlock_add_rule),
+    ANY(landlock_create_ruleset),
+    ANY(landlock_restrict_self),
+    {CALL_prctl, {IN_SET(0, 38, BIT(0) | BIT(1))}},       // no new privileges
+    {CALL_seccomp, {IS(0, SECCOMP_SET_MODE_FILTER),
+                    WITHOUT(1, ~(uint32_t)(LOCKDOWN_FILTER_SYNC
+                                           | LOCKDOWN_FILTER_SPEC_ALLOW))}},
+    // Does nothing; fails if there is another thread.
+    {CALL_unshare, {IS(0, 0x00010000)}},                  // CLONE_THREAD
+};
+
+/* ---- open for the rights that are kept ---------------------------------------- */
+
+#define O_TMPFILE_BIT 020000000
+#define CHANGES_FILES (O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE_BIT)
+
+/* Which path a call names is not seen: ring two opens them all for a right that
+   needs some.  Whatever goes by paths looks first what is there. */
+static const rule looking[] = {
+    ANY(access),
+    ANY(faccessat),
+    ANY(faccessat2),
+    ANY(lstat),
+    ANY(newfstatat),
+    ANY(stat),
+    ANY(statfs),
+    ANY(statx),
+};
+
+/* Not for fs.read alone: names of hosts and users are in files, and code is
+   loaded from them. */
+static const rule reading[] = {
+    {CALL_open, {WITHOUT(1, CHANGES_FILES)}},
+    {CALL_openat, {WITHOUT(2, CHANGES_FILES)}},
+    ANY(readlink),
+    ANY(readlinkat),
+};
+
+static const rule looking_around[] = {
+    ANY(chdir),
+    ANY(getdents),
+    ANY(getxattr),
+    ANY(lgetxattr),
+    ANY(listxattr),
+    ANY(llistxattr),
+};
+
+static const rule writing[] = {
+    ANY(chmod),
+    ANY(chown),
+    ANY(creat),
+    ANY(fchmodat),
+    ANY(fchmodat2),
+    ANY(fchownat),
+    ANY(futimesat),
+    ANY(lchown),
+    ANY(link),
+    ANY(linkat),
+    ANY(lremovexattr),
+    ANY(lsetxattr),
+    ANY(mkdir),
+    ANY(mkdirat),
+    ANY(mknod),
+    ANY(mknodat),
+    {CALL_open, {MASKED(1, O_ACCMODE, O_WRONLY)}},
+    {CALL_openat, {MASKED(2, O_ACCMODE, O_WRONLY)}},
+    // In a new file there is nothing to read.
+    {CALL_open, {MASKED(1, O_ACCMODE | O_CREAT | O_EXCL, O_RDWR | O_CREAT | O_EXCL)}},
+    {CALL_openat, {MASKED(2, O_ACCMODE | O_CREAT | O_EXCL, O_RDWR | O_CREAT | O_EXCL)}},
+    {CALL_openat, {MASKED(2, O_ACCMODE | O_TMPFILE_BIT, O_RDWR | O_TMPFILE_BIT)}},
+    // utime(fd) and chmod(fd) go by the descriptor.
+    ANY(fchmod),
+    ANY(fchown),
+    ANY(fremovexattr),
+    ANY(fsetxattr),
+    ANY(removexattr),
+    ANY(rename),
+    ANY(renameat),
+    ANY(renameat2),
+    ANY(rmdir),
+    ANY(setxattr),
+    ANY(symlink),
+    ANY(symlinkat),
+    ANY(sync),
+    ANY(syncfs),
+    ANY(truncate),
+    ANY(umask),
+    ANY(unlink),
+    ANY(unlinkat),
+    ANY(utime),
+    ANY(utimensat),
+    ANY(utimes),
+};
+
+static const rule opening_anyhow[] = {
+    ANY(open),
+    ANY(openat),
+};
+
+/* What os does with a number beyond what an object does with its own. */
+static const rule raw_descriptors[] = {
+    ANY(accept),
+    ANY(accept4),
+    {CALL_close_range, {IS(2, 0)}},
+    ANY(eventfd2),
+    ANY(copy_file_range),
+    {CALL_fcntl, {IS(1, F_SETFD)}},
+    // O_ASYNC would have signals sent.
+    {CALL_fcntl, {IS(1, F_SETFL), WITHOUT(2, O_ASYNC)}},
+    ANY(sendfile),
+    ANY(splice),
+    ANY(timerfd_gettime),
+    ANY(timerfd_settime),
+    ANY(wait4),
+    ANY(waitid),
+};
+
+static const rule raw_descriptors_read[] = {
+    ANY(fchdir),
+    ANY(fgetxattr),
+    ANY(flistxattr),
+    ANY(fstatfs),
+};
+
+static const rule raw_descriptors_written[] = {
+    ANY(fadvise64),
+    ANY(fallocate),
+};
+
+static const rule network[] = {
+    ANY(bind),
+    ANY(connect),
+    ANY(getsockopt),
+    ANY(listen),
+    ANY(recvmmsg),
+    ANY(sendmmsg),
+    ANY(sendmsg),
+    ANY(sendto),
+    ANY(setsockopt),
+    ANY(socket),
+    ANY(socketpair),
+};
+
+static const rule identity[] = {
+    // The kernel tells the names of interfaces and addresses by netlink.
+    ANY(bind),
+    ANY(clock_getres),
+    ANY(clock_gettime),
+    ANY(clock_nanosleep),
+    ANY(getcwd),
+    ANY(getegid),
+    ANY(geteuid),
+    ANY(getgid),
+    ANY(getgroups),
+    ANY(getpgid),
+    ANY(getpgrp),
+    ANY(getppid),
+    ANY(getpriority),
+    ANY(getresgid),
+    ANY(getresuid),
+    ANY(getrlimit),
+    ANY(getrusage),
+    ANY(getsid),
+    ANY(getsockopt),
+    ANY(getuid),
+    {CALL_ioctl, {IS(1, 0x540F)}},                        // TIOCGPGRP
+    {CALL_ioctl, {IS(1, 0x5429)}},                        // TIOCGSID
+    {CALL_ioctl, {IS(1, 0x80045430)}},                    // TIOCGPTN
+    {CALL_ioctl, {IS(1, 0x8910)}},                        // SIOCGIFNAME
+    {CALL_ioctl, {IS(1, 0x8912)}},                        // SIOCGIFCONF
+    {CALL_ioctl, {IS(1, 0x8933)}},                        // SIOCGIFINDEX
+    {CALL_prlimit64, {IS_NULL(2)}},
+    ANY(sched_getaffinity),
+    ANY(sched_getparam),
+    ANY(sched_getscheduler),
+    ANY(sched_rr_get_interval),
+    ANY(sendto),
+    // Of netlink's families only the one that tells of interfaces.
+    {CALL_socket, {IS(0, AF_NETLINK), IS(2, 0)}},
+    {CALL_socket, {IS(0, AF_UNIX),
+                   MASKED(1, ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_DGRAM)}},
+    ANY(sysinfo),
+    ANY(times),
+    ANY(uname),
+};
+
+/* Libraries are mapped from their files. */
+static const rule loading_libraries[] = {
+    {CALL_mmap, {WITHOUT(3, MAP_ANONYMOUS)}},
+};
+
+static const rule executable_memory[] = {
+    ANY(mmap),
+    ANY(mprotect),
+};
+
+/* Pipes, pairs of terminals, and shared memory and semaphores, which are files
+   in a folder of their own: Landlock holds the paths to that. */
+static const rule objects_of_the_system[] = {
+    ANY(eventfd),
+    ANY(eventfd2),
+    {CALL_ioctl, {IS(1, 0x80045430)}},                    // TIOCGPTN
+    {CALL_ioctl, {IS(1, 0x40045431)}},                    // TIOCSPTLCK
+    {CALL_ioctl, {IS(1, 0x5441)}},                        // TIOCGPTPEER
+    ANY(link),
+    ANY(linkat),
+    ANY(memfd_create),
+    ANY(open),
+    ANY(openat),
+    ANY(pipe),
+    ANY(pipe2),
+    ANY(timerfd_create),
+    ANY(unlink),
+    ANY(unlinkat),
+};
+
+/* Descriptors travel beside a message. */
+static const rule messages[] = {
+    ANY(sendmsg),
+};
+
+static const rule copies_of_descriptors[] = {
+    ANY(dup),
+    ANY(dup2),
+    {CALL_fcntl, {IS(1, F_DUPFD)}},
+    {CALL_fcntl, {IS(1, F_DUPFD_CLOEXEC)}},
+};
+
+/* Which rights open which groups: one of `some` (0: always), and all of `all`. */
+#define GROUP(some, all, rules) {some, all, rules, Py_ARRAY_LENGTH(rules)}
+#define FS_READ   Py_LOCKDOWN_FS_READ
+#define FS_WRITE  Py_LOCKDOWN_FS_WRITE
+#define FD        Py_LOCKDOWN_FD
+#define NET       Py_LOCKDOWN_NET
+#define IMPORT    Py_LOCKDOWN_IMPORT
+#define ENV       Py_LOCKDOWN_ENV
+#define CODE      Py_LOCKDOWN_CODE
+#define RUNTIME   Py_LOCKDOWN_RUNTIME
+#define IPC       Py_LOCKDOWN_IPC
+
+static const struct {
+    uint32_t some;
+    uint32_t all;
+    const rule *rules;
+    size_t count;
+} groups[] = {
+    GROUP(0, 0, held_descriptors),
+    GROUP(0, 0, waiting),
+    GROUP(0, 0, held_sockets),
+    GROUP(0, 0, memory),
+    GROUP(0, 0, threads),
+    GROUP(0, 0, clocks),
+    GROUP(0, 0, own_signals),
+    GROUP(Py_LOCKDOWN_ALL, 0, locking_further),
+    GROUP(FS_READ | FS_WRITE | NET | IMPORT | ENV | IPC, 0, looking),
+    GROUP(FS_READ | NET | IMPORT | ENV, 0, reading),
+    GROUP(0, FS_READ, looking_around),
+    GROUP(0, FS_WRITE, writing),
+    GROUP(0, FS_READ | FS_WRITE, opening_anyhow),
+    GROUP(0, FD, raw_descriptors),
+    GROUP(0, FD | FS_READ, raw_descriptors_read),
+    GROUP(0, FD | FS_WRITE, raw_descriptors_written),
+    GROUP(0, NET, network),
+    GROUP(0, ENV, identity),
+    GROUP(NET | IMPORT | ENV, 0, loading_libraries),
+    GROUP(0, CODE, executable_memory),
+    GROUP(0, RUNTIME | FS_WRITE, executable_memory),      // perf trampoline
+    GROUP(0, IPC, objects_of_the_system),
+    GROUP(0, FD | IPC, messages),
+    GROUP(FS_READ | IPC, FD, copies_of_descriptors),
+};
+
+/* ---- refused otherwise than by EPERM ------------------------------------------ */
+
+/* The C library does without these.  clone3() hides its flags from a filter:
+   told that there is none, the library calls clone(). */
+static const short unknown[] = {
+    CALL_clone3, CALL_close_range, CALL_faccessat2, CALL_map_shadow_stack,
+    CALL_membarrier, CALL_rseq, CALL_epoll_pwait2, CALL_fchmodat2,
+};
+
+/* No Python program asks for these by mistake: other programs and processes,
+   the kernel's own machinery, new views of the system.  What asks is no longer
+   Python, and ends. */
+static const short fatal[] = {
+    // other programs and new processes
+    CALL_clone, CALL_execve, CALL_execveat, CALL_fork, CALL_vfork,
+    // other processes' memory
+    CALL_kcmp, CALL_pidfd_getfd, CALL_process_madvise, CALL_process_vm_readv,
+    CALL_process_vm_writev, CALL_ptrace,
+    // the kernel's own machinery
+    CALL_bpf, CALL_perf_event_open, CALL_userfaultfd, CALL_io_uring_enter,
+    CALL_io_uring_register, CALL_io_uring_setup, CALL_memfd_secret,
+    CALL_add_key, CALL_keyctl, CALL_request_key, CALL_acct,
+    CALL_init_module, CALL_finit_module, CALL_delete_module, CALL_kexec_load,
+    CALL_kexec_file_load, CALL_reboot, CALL_swapon, CALL_swapoff, CALL_quotactl,
+    CALL_quotactl_fd, CALL_iopl, CALL_ioperm, CALL_modify_ldt, CALL_personality,
+    CALL_syslog, CALL_lookup_dcookie, CALL_nfsservctl, CALL_fanotify_init,
+    CALL_vhangup,
+    // files by their numbers, past every path
+    CALL_open_by_handle_at, CALL_name_to_handle_at,
+    // mounts and namespaces
+    CALL_mount, CALL_umount2, CALL_mount_setattr, CALL_open_tree,
+    CALL_move_mount, CALL_fsopen, CALL_fsconfig, CALL_fsmount, CALL_fspick,
+    CALL_pivot_root, CALL_chroot, CALL_setns, CALL_unshare,
+    CALL_sethostname, CALL_setdomainname,
+    // commands beyond those above: injected terminal input, privileges
+    CALL_ioctl, CALL_prctl,
+    // the clock of the whole machine
+    CALL_settimeofday, CALL_clock_settime, CALL_clock_adjtime, CALL_adjtimex,
+};
+
+/* Of those, what the programs need that a process which keeps proc starts. */
+static const short for_programs[] = {
+    CALL_clone, CALL_execve, CALL_execveat, CALL_fork, CALL_vfork, CALL_ioctl,
+    CALL_prctl, CALL_personality, CALL_setns, CALL_unshare, CALL_chroot,
+    CALL_name_to_handle_at, CALL_kcmp, CALL_sethostname, CALL_clock_adjtime,
+    CALL_adjtimex,
+};
+
+/* ---- what the program asks -------------------------------------------------------- */
+
+int
+_PyLockdown_NumberOfCall(short call)
+{
+    return calls[call].number;
+}
+
+static int
+is_in(short call, const short *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] == call) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+size_t
+_PyLockdown_RulesForCall(const _PyLockdown_filter *wanted, short call,
+                         const rule **found, size_t room, int *unconditional)
+{
+    size_t count = 0;
+    *unconditional = 0;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(groups); i++) {
+        int executable = wanted->executable && groups[i].rules == executable_memory;
+        if (!executable
+            && ((groups[i].some != 0 && (groups[i].some & wanted->keep) == 0)
+                || (groups[i].all & wanted->keep) != groups[i].all))
+        {
+            continue;
+        }
+        for (size_t j = 0; j < groups[i].count; j++) {
+            const rule *one = &groups[i].rules[j];
+            if (one->call != call) {
+                continue;
+            }
+            if (one->tests[0].kind == NO_TEST) {
+                *unconditional = 1;
+            }
+            if (count < room) {
+                found[count] = one;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+uint32_t
+_PyLockdown_AnswerOtherwise(const _PyLockdown_filter *wanted, short call)
+{
+    if (is_in(call, unknown, Py_ARRAY_LENGTH(unknown))) {
+        return SECCOMP_RET_ERRNO | ENOSYS;
+    }
+    // Libraries that tell names of users and hosts ask for more than they need.
+    if ((wanted->keep & (CODE | ENV | IMPORT | NET)) != 0
+        && (call == CALL_ioctl || call == CALL_prctl))
+    {
+        return SECCOMP_RET_ERRNO | EPERM;
+    }
+    if (is_in(call, fatal, Py_ARRAY_LENGTH(fatal))) {
+        return SECCOMP_RET_KILL_PROCESS;
+    }
+    return SECCOMP_RET_ERRNO | EPERM;
+}
+
+int
+_PyLockdown_IsForNobody(short call)
+{
+    return is_in(call, fatal, Py_ARRAY_LENGTH(fatal))
+           && !is_in(call, for_programs, Py_ARRAY_LENGTH(for_programs));
+}
+
+#ifdef LOCKDOWN_MUTANT
+/* For the witness's record; NULL if the table does not name it. */
+const char *
+_PyLockdown_CallName(int number)
+{
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        if (calls[i].number == number && number >= 0) {
+            return calls[i].name;
+        }
+    }
+    return NULL;
+}
+#endif
+
+#endif /* LOCKDOWN_RING_LINUX */

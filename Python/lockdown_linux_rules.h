@@ -1,0 +1,49 @@
+/* Lockdown: what the tables of the kernel ring on Linux are made of, and what
+   the filter's program asks them. */
+
+#ifndef Py_LOCKDOWN_LINUX_RULES_H
+#define Py_LOCKDOWN_LINUX_RULES_H
+
+#include "pycore_lockdown_ring.h"
+#include "lockdown_linux_calls.h"
+
+enum {
+#define CALL(name, x86, arm) CALL_##name,
+    LOCKDOWN_CALLS(CALL)
+#undef CALL
+    CALL_COUNT
+};
+
+/* A rule opens a call if all its tests hold. */
+typedef enum { NO_TEST, BITS, ONE_OF, NULL_POINTER, SELF } _PyLockdown_test_kind;
+
+typedef struct {
+    uint8_t kind;
+    uint8_t argument;
+    uint32_t mask;
+    uint32_t value;
+} _PyLockdown_test;
+
+typedef struct {
+    short call;
+    _PyLockdown_test tests[3];
+} _PyLockdown_rule;
+
+/* Its number on this machine, or -1. */
+extern int _PyLockdown_NumberOfCall(short call);
+
+/* The rules that the kept rights open for a call, as many as there is room for.
+   Returns how many there are: `unconditional` is set if one asks for nothing. */
+extern size_t _PyLockdown_RulesForCall(const _PyLockdown_filter *wanted,
+                                       short call,
+                                       const _PyLockdown_rule **found,
+                                       size_t room, int *unconditional);
+
+/* What the kernel is to do with a call that no rule opens. */
+extern uint32_t _PyLockdown_AnswerOtherwise(const _PyLockdown_filter *wanted,
+                                            short call);
+
+/* True if no program of a user's needs the call. */
+extern int _PyLockdown_IsForNobody(short call);
+
+#endif /* !Py_LOCKDOWN_LINUX_RULES_H */
