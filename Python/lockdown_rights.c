@@ -17,6 +17,7 @@
 #ifdef HAVE_SYS_MMAN_H
 #  include <sys/mman.h>           // PROT_EXEC
 #endif
+#include <locale.h>               // setlocale()
 #include <time.h>                 // CLOCK_PROCESS_CPUTIME_ID
 
 #ifdef MS_WINDOWS
@@ -513,13 +514,27 @@ _PyLockdown_right_stack_trampoline(void)
     return Py_LOCKDOWN_RUNTIME | Py_LOCKDOWN_FS_WRITE;
 }
 
-/* setlocale(category, None) only asks. */
+/* sys.settrace(None) where there is no hook: programs put back what they found. */
 uint32_t
-_PyLockdown_right_setlocale(const char *locale)
+_PyLockdown_right_hooked(PyObject *function, int hooked)
 {
-    if (locale == NULL) {
+    return function == Py_None && !hooked ? 0 : Py_LOCKDOWN_INSPECT;
+}
+
+/* setlocale(category, None) only asks.  "C" is inside the C library, and the one that is
+   set is put back by programs which keep it; neither looks at a file. */
+uint32_t
+_PyLockdown_right_setlocale(int category, const char *locale)
+{
+    if (locale == NULL || strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0) {
         return 0;
     }
+#ifndef MS_WINDOWS      /* there the category has not been looked at */
+    const char *now = setlocale(category, NULL);
+    if (now != NULL && strcmp(locale, now) == 0) {
+        return 0;
+    }
+#endif
     return Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_RUNTIME;
 }
 

@@ -208,7 +208,8 @@ PyAPI_FUNC(uint32_t) _PyLockdown_right_code_replace(PyCodeObject *code,
                                                     Py_ssize_t nargs,
                                                     PyObject *kwnames);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_stack_trampoline(void);
-PyAPI_FUNC(uint32_t) _PyLockdown_right_setlocale(const char *locale);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_setlocale(int category, const char *locale);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_hooked(PyObject *function, int hooked);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_builtin(PyObject *name);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_frozen_data(PyObject *data);
 

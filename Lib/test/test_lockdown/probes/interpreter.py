@@ -128,8 +128,8 @@ P("tracemalloc.start", "runtime", lambda s: tracemalloc.start() or tracemalloc.i
   returned(lambda s, seen: True), operation="_tracemalloc.start", exists=lambda: True)
 P("faulthandler.enable", "fd&runtime", lambda s: faulthandler.enable(s.fd) or
   faulthandler.is_enabled(), returned(lambda s, seen: True), Scratch.open)
-P("locale.setlocale", "fs.read&runtime", lambda s: locale.setlocale(locale.LC_ALL, "C"),
-  returned(lambda s, seen: "C"), operation="_locale.setlocale")
+P("locale.setlocale", "fs.read&runtime", lambda s: type(locale.setlocale(locale.LC_ALL, "")),
+  returned(lambda s, seen: str), operation="_locale.setlocale")
 P("time.clock_settime", "proc", lambda s: time.clock_settime(time.CLOCK_REALTIME, -1),
   # No probe may set the machine's clock; the value is one that the kernel does not take.
   value(lambda text: text.startswith("raised ") and "[Errno " in text))
