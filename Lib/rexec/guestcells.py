@@ -343,6 +343,9 @@ class _Share:
         return limits
 
 
+# It puts itself in the place of what rexec is outside.
+if guest._worker is None:
+    raise ImportError("rexec.guestcells is for the inside of a cell", name=__name__)
 _share = _Share(guest._worker.setup["nest"])
 run.monitor = _NoMonitor()
 cell.Cell = rexec.Cell = Cell
