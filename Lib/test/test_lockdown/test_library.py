@@ -203,6 +203,24 @@ class LogFilesTest(fresh.FolderTest):
                 self.assertEqual(len([name for name in found if name.startswith("time")]), 2)
 
 
+class TemporaryFolderTest(fresh.FolderTest):
+
+    def test_removing_that_is_refused_says_so(self):
+        # It tried again and again. Removing a tree goes by descriptors.
+        for ignore in False, True:
+            facts = fresh.scenario(f"""
+                |import os, tempfile
+                |folder = tempfile.TemporaryDirectory(dir=sys.argv[1], ignore_cleanup_errors={ignore})
+                |os.mkdir(os.path.join(folder.name, "inner"))
+                |lockdownlib.lockdown(keep=("fs.read", "fs.write", "env"))
+                |report(end=attempt(folder.cleanup))
+                """, self.folder).facts
+            if ignore:
+                self.assertEqual(facts["end"], ["done", "None"])
+            else:
+                self.assertEqual(facts["end"][:3], ["refused", "LockdownPermissionError", "fd"])
+
+
 @unittest.skipUnless(sys.platform != "win32", "Windows waits by a handle")
 class PollTest(unittest.TestCase):
 
