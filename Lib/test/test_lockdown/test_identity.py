@@ -4,6 +4,7 @@ All that it can ask is refused or hidden; what it was told before is looked for 
 the library keeps it. Unlocked, the same program must find it.
 """
 
+import os
 import unittest
 from test.test_lockdown import fresh
 
@@ -12,7 +13,7 @@ USER = "zq7user"
 # The program tells the number of its process before anything else, for the parent to compare.
 PROGRAM = """
     |import json, logging, logging.handlers, multiprocessing.heap, multiprocessing.util, os, sys
-    |import tempfile, threading, time, _thread
+    |import socket, subprocess, tempfile, threading, time, _thread
     |import lockdownlib
     |def tell(name, call):
     |    try:
@@ -34,6 +35,14 @@ PROGRAM = """
     |thing = Thing()
     |final = multiprocessing.util.Finalize(thing, print)
     |child = multiprocessing.Process()
+    |try:
+    |    link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+    |    link.bind((0, 0))
+    |except (AttributeError, OSError):
+    |    link = None
+    |ended = subprocess.Popen([sys.executable, "-c", ""])
+    |ended.wait()
+    |tell("other", lambda: ended.pid)
     |copies = [os.environ._data, os.environ.encodekey.__closure__, os.environb._data]
     |if sys.argv[1] == "lock":
     |    lockdownlib.lockdown(keep=())
@@ -45,6 +54,8 @@ PROGRAM = """
     |tell("main", lambda: threading.main_thread().native_id)
     |tell("final", lambda: final._pid)
     |tell("child", lambda: child._parent_pid)
+    |tell("link", lambda: link.getsockname())
+    |tell("ended", lambda: (ended.pid, ended.args))
     |tell("heap", lambda: multiprocessing.heap.BufferWrapper._heap._lastpid)
     |tell("environ", lambda: (os.environ, os.environb, posix.environ, copies))
     |tell("expandvars", lambda: os.path.expandvars("$USER"))
@@ -66,21 +77,42 @@ class IdentityTest(fresh.FolderTest):
         path = self.write("program.py", fresh.text(PROGRAM))
         return fresh.run(path, word, env=env).facts
 
+    def linked(self, seen):
+        """Not every system has netlink sockets."""
+        return set() if "NoneType" in seen["open"]["link"] else {"link"}
+
     def test_nothing_tells_who(self):
         seen = {word: self.tells(word) for word in ("open", "lock")}
         found = {}
         for word, facts in seen.items():
-            pid = facts.pop("pid").split()[0]
+            pids = [facts.pop(name).split()[0] for name in ("pid", "other")]
             found[word] = {name for name, text in facts.items()
-                           if pid in text or USER in text}
+                           if any(pid in text for pid in pids) or USER in text}
         self.assertEqual(found["open"], {"getpid", "record", "names", "native", "main", "final",
-                                         "child", "heap", "environ", "expandvars", "expanduser"})
+                                         "child", "heap", "environ", "expandvars", "expanduser",
+                                         "ended"} | self.linked(seen))
         self.assertEqual(found["lock"], set())
         # The numbers of threads are near each other in truth, and are still of use.
         self.assertIn("True", seen["open"]["apart"])
         self.assertIn("False", seen["lock"]["apart"])
         self.assertIn("True", seen["lock"]["waiting"])
         self.assertIn("True", seen["lock"]["same"])
+
+    @unittest.skipUnless(hasattr(os, "sched_setaffinity"), "needs processors to choose from")
+    def test_processors_have_no_numbers(self):
+        """How many there are is told, and not which of the host's."""
+        facts = fresh.scenario("""
+            |import os
+            |last = max(os.sched_getaffinity(0))
+            |os.sched_setaffinity(0, {last})
+            |before = os.sched_getaffinity(0) == {last}
+            |lockdownlib.lockdown(keep=())
+            |report(before=before, after=list(os.sched_getaffinity(0)), last=last,
+            |       count=os.process_cpu_count())
+            """).facts
+        self.assertTrue(facts["before"])
+        self.assertEqual(facts["after"], [0])
+        self.assertEqual(facts["count"], 1)
 
 
 if __name__ == "__main__":
