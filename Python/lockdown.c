@@ -412,8 +412,9 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     struct _PyLockdown_scrub *scrub = NULL;
     // Again when rights go for whose sake something stayed: by then there may be
     // code that is not trusted, and so what stands in the way is passed over.
-    const uint32_t spare = Py_LOCKDOWN_ENV | Py_LOCKDOWN_IMPORT
-                           | Py_LOCKDOWN_PROC | Py_LOCKDOWN_FS_WRITE;
+    const uint32_t spare = Py_LOCKDOWN_ENV | Py_LOCKDOWN_IMPORT | Py_LOCKDOWN_PROC
+                           | Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_FS_WRITE
+                           | Py_LOCKDOWN_FD;
     if ((refuse & Py_LOCKDOWN_ENV) != 0
         && (refuse & spare & ~_PyLockdown_Refusals()) != 0)
     {
@@ -475,6 +476,10 @@ PyLockdown_Enter(uint32_t keep, int kernel)
     }
     if (scrub != NULL) {
         _PyLockdown_FinishScrub(scrub, 1);
+        if ((refuse & Py_LOCKDOWN_INSPECT) == 0) {
+            // Who may look at all that the collector knows finds what is dead, too.
+            PyGC_Collect();
+        }
     }
     return 0;
 }

@@ -49,6 +49,7 @@ is_no_path(PyObject *text)
 {
     static const char * const words[] = {
         "", "<string>", "<stdin>", "<stdout>", "<stderr>", "<locked>",
+        "<console>",
         "built-in", "frozen",
     };
     static const char frozen[] = "<frozen ";
@@ -88,9 +89,8 @@ _PyLockdown_Filename(PyCodeObject *code)
 
 /* ---- from an object to actions --------------------------------------------------- */
 
-/* Does `value` tell a path?  Numbers of descriptors, None and words do not. */
-static int
-tells_path(PyObject *value)
+int
+_PyLockdown_TellsPath(PyObject *value)
 {
     if (value == NULL || value == Py_None || PyLong_Check(value)) {
         return 0;
@@ -98,19 +98,20 @@ tells_path(PyObject *value)
     return !PyUnicode_Check(value) || !is_no_path(value);
 }
 
-static PyObject *
-shown(struct search *search)
+PyObject *
+_PyLockdown_HiddenPath(struct search *search)
 {
     return search->scrub->interp->lockdown.hidden_path;
 }
 
-static int
-hide_pointer(struct search *search, PyObject *owner, PyObject **place)
+int
+_PyLockdown_HidePointer(struct search *search, PyObject *owner, PyObject **place)
 {
-    if (!tells_path(*place)) {
+    if (!_PyLockdown_TellsPath(*place)) {
         return 0;
     }
-    return _PyLockdown_AddPointer(search->scrub, owner, place, shown(search));
+    return _PyLockdown_AddPointer(search->scrub, owner, place,
+                                  _PyLockdown_HiddenPath(search));
 }
 
 /* dict[key], if it is there and tells a path. */
@@ -120,9 +121,9 @@ hide_item(struct search *search, PyObject *dict, PyObject *key)
     PyObject *value;
     int found = PyDict_GetItemRef(dict, key, &value);
     if (found > 0) {
-        found = !tells_path(value) ? 0
+        found = !_PyLockdown_TellsPath(value) ? 0
                 : _PyLockdown_AddAction(search->scrub, SET_ITEM, dict, key,
-                                        shown(search), NULL);
+                                        _PyLockdown_HiddenPath(search), NULL);
         Py_DECREF(value);
     }
     return found;
@@ -143,7 +144,8 @@ new_value(struct search *search, const char *text, PyObject *old, int *clear)
         if (text[1] == '"') {
             return PyUnicode_FromString("");
         }
-        return tells_path(old) ? Py_NewRef(shown(search)) : NULL;
+        return !_PyLockdown_TellsPath(old) ? NULL
+               : Py_NewRef(_PyLockdown_HiddenPath(search));
     case '[':
         *clear = PyList_Check(old);
         return *clear ? NULL : PyList_New(0);
@@ -162,6 +164,26 @@ new_value(struct search *search, const char *text, PyObject *old, int *clear)
     default:
         return Py_NewRef(Py_None);
     }
+}
+
+/* ['KEY'] in a dict. */
+static int
+add_item(struct search *search, PyObject *dict, const char *text)
+{
+    if (dict == NULL || !PyDict_CheckExact(dict)
+        || !DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys))
+    {
+        return 0;
+    }
+    PyObject *key = PyUnicode_FromStringAndSize(text + 2, strlen(text) - 4), *value;
+    int result = key == NULL ? -1 : PyDict_GetItemRef(dict, key, &value);
+    if (result > 0) {
+        // An address of a network is a tuple, and stays.
+        result = PyTuple_Check(value) ? 0 : hide_item(search, dict, key);
+        Py_DECREF(value);
+    }
+    Py_XDECREF(key);
+    return result < 0 ? -1 : 0;
 }
 
 /* The place of an attribute that __slots__ or C code made, NULL if it has none. */
@@ -185,12 +207,19 @@ static int
 add_attribute(struct search *search, PyObject *object, const char *attribute,
               const char *text)
 {
-    PyObject *name = PyUnicode_InternFromString(attribute);
+    size_t length = strcspn(attribute, "[");
+    PyObject *name = PyUnicode_FromStringAndSize(attribute, length);
     if (name == NULL) {
         return -1;
     }
+    PyUnicode_InternInPlace(&name);
     PyObject *dict = NULL, *old = NULL;
     PyObject **place = place_of(object, name);
+    if (place == NULL && PyExceptionInstance_Check(object)
+        && _PyUnicode_EqualToASCIIString(name, "args"))
+    {
+        place = &((PyBaseExceptionObject *)object)->args;
+    }
     int result = 0;
     if (place != NULL) {
         old = Py_XNewRef(*place);
@@ -207,13 +236,15 @@ add_attribute(struct search *search, PyObject *object, const char *attribute,
             result = PyDict_GetItemRef(dict, name, &old);
         }
     }
-    int clear = 0;
-    PyObject *value = result < 0 ? NULL : new_value(search, text, old, &clear);
+    int clear = 0, inside = attribute[length] != '\0';
+    PyObject *value = result < 0 || inside ? NULL
+                      : new_value(search, text, old, &clear);
     if (clear) {
         result = _PyLockdown_AddClear(search->scrub, old);
     }
     else if (value == NULL) {
-        result = PyErr_Occurred() ? -1 : 0;
+        result = PyErr_Occurred() ? -1
+                 : inside ? add_item(search, old, attribute + length) : 0;
     }
     else if (place != NULL) {
         result = _PyLockdown_AddPointer(search->scrub, object, place, value);
@@ -287,7 +318,7 @@ _PyLockdown_AddNamespace(struct search *search, PyObject *dict)
         return -1;
     }
     PyObject *old;
-    int result = !_PyLockdown_ScrubTakes(search->scrub, "import") ? 0
+    int result = !_PyLockdown_ScrubTakes(search->scrub, Py_LOCKDOWN_IMPORT) ? 0
                  : PyDict_GetItemRef(dict, &_Py_ID(__path__), &old);
     if (result > 0) {
         if (PyList_Check(old)) {
@@ -311,97 +342,6 @@ _PyLockdown_AddNamespace(struct search *search, PyObject *dict)
         }
     }
     return result < 0 ? -1 : 0;
-}
-
-/* `text` with `path` in it hidden; a new reference. */
-static PyObject *
-without_path(struct search *search, PyObject *text, PyObject *path)
-{
-    if (text != NULL && PyUnicode_Check(text) && path != NULL
-        && PyUnicode_Check(path) && tells_path(path))
-    {
-        return PyUnicode_Replace(text, path, shown(search), -1);
-    }
-    return Py_XNewRef(text);
-}
-
-/* Another tuple of arguments for an exception, `change`d item by item. */
-static int
-add_arguments(struct search *search, PyObject *error, PyObject *path)
-{
-    PyObject **place = &((PyBaseExceptionObject *)error)->args;
-    PyObject *old = *place;
-    if (old == NULL || !PyTuple_Check(old)) {
-        return 0;
-    }
-    Py_ssize_t length = PyTuple_GET_SIZE(old);
-    PyObject *args = PyTuple_New(length);
-    for (Py_ssize_t i = 0; args != NULL && i < length; i++) {
-        PyObject *item = PyTuple_GET_ITEM(old, i);
-        PyObject *value;
-        if (PyTuple_Check(item) && PyTuple_GET_SIZE(item) > 0
-            && tells_path(PyTuple_GET_ITEM(item, 0)))
-        {
-            // The place of a SyntaxError: (file, line, ...)
-            value = PyTuple_New(PyTuple_GET_SIZE(item));
-            for (Py_ssize_t j = 0; value != NULL && j < PyTuple_GET_SIZE(item); j++) {
-                PyTuple_SET_ITEM(value, j, Py_NewRef(
-                    j == 0 ? shown(search) : PyTuple_GET_ITEM(item, j)));
-            }
-        }
-        else {
-            value = without_path(search, item, path);
-        }
-        if (value == NULL) {
-            Py_CLEAR(args);
-            break;
-        }
-        PyTuple_SET_ITEM(args, i, value);
-    }
-    if (args == NULL) {
-        return -1;
-    }
-    int result = _PyLockdown_AddPointer(search->scrub, error, place, args);
-    Py_DECREF(args);
-    return result;
-}
-
-int
-_PyLockdown_AddError(struct search *search, PyObject *error)
-{
-    if (PyObject_TypeCheck(error, (PyTypeObject *)PyExc_OSError)) {
-        PyOSErrorObject *os_error = (PyOSErrorObject *)error;
-        if (hide_pointer(search, error, &os_error->filename) < 0) {
-            return -1;
-        }
-        return hide_pointer(search, error, &os_error->filename2);
-    }
-    if (PyObject_TypeCheck(error, (PyTypeObject *)PyExc_SyntaxError)) {
-        PySyntaxErrorObject *syntax_error = (PySyntaxErrorObject *)error;
-        if (hide_pointer(search, error, &syntax_error->filename) < 0) {
-            return -1;
-        }
-        return add_arguments(search, error, NULL);
-    }
-    if (PyObject_TypeCheck(error, (PyTypeObject *)PyExc_ImportError)) {
-        PyImportErrorObject *import_error = (PyImportErrorObject *)error;
-        PyObject *path = import_error->path;
-        if (!tells_path(path)) {
-            return 0;
-        }
-        PyObject *text = without_path(search, import_error->msg, path);
-        if (text == NULL && import_error->msg != NULL) {
-            return -1;
-        }
-        int result = _PyLockdown_AddPointer(search->scrub, error,
-                                            &import_error->msg, text);
-        Py_XDECREF(text);
-        if (result < 0 || add_arguments(search, error, path) < 0) {
-            return -1;
-        }
-        return hide_pointer(search, error, &import_error->path);
-    }
-    return 0;
 }
 
 /* ---- sys.modules ------------------------------------------------------------------- */

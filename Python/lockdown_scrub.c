@@ -45,12 +45,11 @@ _PyLockdown_AddAction(struct _PyLockdown_scrub *scrub, enum action_kind kind,
 }
 
 /* Is a slot cleared?  Without the folders to import from, say, the right to import
-   would be of no use: they stay if it is kept. */
+   would be of no use: they stay if it is kept, or one of several. */
 int
-_PyLockdown_ScrubTakes(const struct _PyLockdown_scrub *scrub, const char *unless)
+_PyLockdown_ScrubTakes(const struct _PyLockdown_scrub *scrub, uint32_t unless)
 {
-    return unless[0] == '\0'
-           || (scrub->refuse & PyLockdown_RightFromName(unless)) != 0;
+    return (scrub->refuse & unless) == unless;
 }
 
 int
@@ -400,7 +399,7 @@ add_all(struct _PyLockdown_scrub *scrub)
 {
     PyObject *environs = scrub->interp->lockdown.environs;
     for (Py_ssize_t i = 0; environs != NULL && i < PyList_GET_SIZE(environs); i++) {
-        static const struct lockdown_slot environ = {"posix", "environ", "{}", ""};
+        static const struct lockdown_slot environ = {"posix", "environ", "{}", 0};
         if (add_clear(scrub, &environ, PyList_GET_ITEM(environs, i)) < 0) {
             return -1;
         }

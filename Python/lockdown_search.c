@@ -101,6 +101,9 @@ visit_object(PyObject *object, void *arg)
     {
         return 0;
     }
+    if (PyFrame_Check(object) || PyCoro_CheckExact(object)) {
+        return push(search, &search->frames, object);
+    }
     if (_PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE)
         && _PyLockdown_RulesOf(search, Py_TYPE(object)) != NULL)
     {
@@ -275,6 +278,11 @@ add_found(struct search *search)
             return -1;
         }
     }
+    for (size_t i = 0; i < search->frames.length; i++) {
+        if (_PyLockdown_AddFrame(search, search->frames.items[i]) < 0) {
+            return -1;
+        }
+    }
     for (size_t i = 0; i < search->errors.length; i++) {
         if (_PyLockdown_AddError(search, search->errors.items[i]) < 0) {
             return -1;
@@ -317,6 +325,7 @@ done:
     drop(&search.modules);
     drop(&search.dicts);
     drop(&search.errors);
+    drop(&search.frames);
     drop(&search.instances);
     PyMem_RawFree(search.rules);
     return result;

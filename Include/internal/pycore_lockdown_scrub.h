@@ -46,7 +46,7 @@ extern int _PyLockdown_AddPointer(struct _PyLockdown_scrub *scrub,
                                   PyObject *target, PyObject **place,
                                   PyObject *value);
 extern int _PyLockdown_ScrubTakes(const struct _PyLockdown_scrub *scrub,
-                                  const char *unless);
+                                  uint32_t unless);
 /* Everything in a dict, list or set goes; what it held is kept until the end. */
 extern int _PyLockdown_AddClear(struct _PyLockdown_scrub *scrub, PyObject *container);
 
@@ -65,7 +65,7 @@ struct rule {
 struct search {
     struct _PyLockdown_scrub *scrub;
     struct heap types;          // all classes that can have instances with a rule
-    struct heap modules, dicts, errors, instances;
+    struct heap modules, dicts, errors, frames, instances;
     struct rule *rules;         // sorted by type
     size_t rule_count;
     PyTypeObject *temporary;    // tempfile.TemporaryDirectory
@@ -80,8 +80,18 @@ extern const struct rule *_PyLockdown_RulesOf(struct search *search,
 /* lockdown_paths.c: what is to be done with each that was found. */
 extern int _PyLockdown_AddInstance(struct search *search, PyObject *object);
 extern int _PyLockdown_AddNamespace(struct search *search, PyObject *dict);
-extern int _PyLockdown_AddError(struct search *search, PyObject *error);
 extern int _PyLockdown_AddOddModules(struct _PyLockdown_scrub *scrub);
 extern int _PyLockdown_AddSys(struct search *search);
+
+/* Does `value` tell a path?  Numbers of descriptors, None and words do not. */
+extern int _PyLockdown_TellsPath(PyObject *value);
+/* What is shown instead of one; borrowed. */
+extern PyObject *_PyLockdown_HiddenPath(struct search *search);
+extern int _PyLockdown_HidePointer(struct search *search, PyObject *owner,
+                                   PyObject **place);
+
+/* lockdown_past.c: the same for errors, and for frames and coroutines. */
+extern int _PyLockdown_AddError(struct search *search, PyObject *error);
+extern int _PyLockdown_AddFrame(struct search *search, PyObject *object);
 
 #endif /* !Py_INTERNAL_LOCKDOWN_SCRUB_H */

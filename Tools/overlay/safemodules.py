@@ -117,9 +117,11 @@ def _nearest(name, exact):
 def _add_slots(safe, where, entry, reason, problems):
     """Add the slots that REASON begins with to those of SAFE."""
     slots, instances, wrong = _parser().read_slots(entry, reason)
-    for *_, right in slots + instances:
-        if right and right not in RIGHTS:
-            problems.append(f"{where}: {right} is not a right: use one of {' '.join(RIGHTS)}")
+    for *_, rights in slots + instances:
+        for right in rights.split("|") if rights else ():
+            if right not in RIGHTS:
+                problems.append(f"{where}: {right} is not a right: use one of"
+                                f" {' '.join(RIGHTS)}")
     for slot in wrong:
         problems.append(f"{where}: {slot!r} is no slot: write PATH=VALUE, and \" - \" before"
                         f" the reason")

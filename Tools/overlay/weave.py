@@ -207,18 +207,20 @@ class Weave:
             "// What the lock clears in them.",
             "static const struct lockdown_slot {",
             *(f"    char {field}[{_size(texts)}];"
-              for field, texts in zip(("module", "path", "value", "unless"), zip(*slots))),
+              for field, texts in zip(("module", "path", "value"), zip(*slots))),
+            "    uint32_t unless;",
             "} lockdown_slots[] = {",
-            *("    {%s}," % ", ".join(_c_string(text) for text in slot) for slot in slots),
+            *map(_c_slot, slots),
             "};",
             "",
             "// What it clears in each instance of a class.",
             "static const struct lockdown_instance_slot {",
             *(f"    char {field}[{_size(texts)}];"
-              for field, texts in zip(("module", "type", "attribute", "value", "unless"),
+              for field, texts in zip(("module", "type", "attribute", "value"),
                                       zip(*instances))),
+            "    uint32_t unless;",
             "} lockdown_instance_slots[] = {",
-            *("    {%s}," % ", ".join(_c_string(text) for text in slot) for slot in instances),
+            *map(_c_slot, instances),
             "};",
             "",
             "/* Those that Programs/freeze_safe.py freezes:",
@@ -227,6 +229,14 @@ class Weave:
             ""]
         data = "\n".join(lines).encode()
         self.outputs[TABLES] = Output(data, 0o644)
+
+
+def _c_slot(slot):
+    """The initializer of a slot, whose last member are the rights for whose sake it may stay."""
+    *texts, rights = slot
+    words = ["Py_LOCKDOWN_" + right.upper().replace(".", "_") for right in rights.split("|")]
+    return "    {%s, %s}," % (", ".join(map(_c_string, texts)),
+                              " | ".join(words) if rights else "0")
 
 
 def _c_string(text):

@@ -168,6 +168,9 @@ class PathTest(fresh.FolderTest):
             |def flagged(): yield
             |before = catch(beside.function)
             |frame = beside.frame()
+            |sys.set_coroutine_origin_tracking_depth(2)
+            |made = beside.coroutine()
+            |made.close()
             |lock()
             |error = catch(package.inner.function)
             |def warned(**options):
@@ -177,7 +180,7 @@ class PathTest(fresh.FolderTest):
             |    return caught[0].filename
             |again = types.coroutine(generator)
             |tell(name=old.co_filename, repr=old, dumps=marshal.dumps(old), frame=frame,
-            |     method=beside.Inner().method.__code__.co_filename,
+            |     origin=made.cr_origin, method=beside.Inner().method.__code__.co_filename,
             |     copy=copy.copy(old).co_filename, deep=copy.deepcopy([old]),
             |     flags=again.__code__.co_filename, before="".join(traceback.format_exception(before)),
             |     error="".join(traceback.format_exception(error)), stack=traceback.extract_stack(),
@@ -259,6 +262,8 @@ class PathTest(fresh.FolderTest):
             |keep("rename", lambda: os.rename(__file__ + ".a", __file__ + ".b"))
             |keep("compile", lambda: compile("1 +", __file__, "exec"))
             |keep("import", lambda: exec("from beside import nothing"))
+            |def fail(where): 1/0
+            |keep("inner", lambda: fail(__file__))
             |lock()
             |import pickle
             |def late():
@@ -270,6 +275,7 @@ class PathTest(fresh.FolderTest):
             |     rename2=kept["rename"].filename2, compile=kept["compile"].filename,
             |     compile_args=kept["compile"].args, text=kept["import"], path=kept["import"].path,
             |     args=kept["import"].args, msg=kept["import"].msg,
+            |     local=kept["inner"].__traceback__.tb_next.tb_next.tb_frame.f_locals,
             |     pickle=pickle.dumps(kept["open"]), late=late(), late_path=late().path)
             """)
 
@@ -374,21 +380,36 @@ class PathTest(fresh.FolderTest):
         """Folders to import from stay with import, the interpreter's file with proc, until they go
         too."""
         facts = fresh.scenario("""
-            |import json
+            |import dbm.dumb, json, mailbox, os, tempfile
+            |with tempfile.TemporaryDirectory() as folder:
+            |    data = dbm.dumb.open(os.path.join(folder, "data"), "c")
+            |    data["key"] = "value"
+            |    box = mailbox.Maildir(os.path.join(folder, "box"))
+            |    data.sync()
             |def look():
-            |    return {"path": bool(sys.path), "executable": bool(sys.executable),
+            |    return {"data": data._datfile != "<locked>", "box": box._paths["new"] != "<locked>",
+            |            "path": bool(sys.path), "executable": bool(sys.executable),
             |            "package": bool(json.__path__), "file": json.__file__ != "<locked>",
             |            "prefix": bool(sys.prefix),
             |            "spec": bool(json.__spec__.submodule_search_locations)}
-            |lockdownlib.lockdown(keep=["import", "proc", "fs.read"])
+            |lockdownlib.lockdown(keep=["import", "proc", "fs.read", "fs.write"])
             |report(first=look())
             |import colorsys
-            |lockdownlib.lockdown(keep=["fs.read"])
+            |lockdownlib.lockdown(keep=["fs.read", "fs.write"])
             |report(second=look())
+            |lockdownlib.lockdown(keep=["fs.write"])
+            |report(third=look())
+            |lockdownlib.lockdown(keep=[])
+            |report(last=look(), keys=[key.decode() for key in data])
             """).facts
-        self.assertEqual(facts["first"], {"path": True, "executable": True, "package": True,
+        self.assertEqual(facts["keys"], ["key"])
+        self.assertEqual(facts["first"], {"data": True, "box": True,
+                                          "path": True, "executable": True, "package": True,
                                           "file": False, "prefix": False, "spec": True})
-        self.assertEqual(facts["second"], dict.fromkeys(facts["first"], False))
+        nothing = dict.fromkeys(facts["first"], False)
+        self.assertEqual(facts["second"], nothing | {"data": True, "box": True})
+        self.assertEqual(facts["third"], nothing | {"data": True, "box": True})
+        self.assertEqual(facts["last"], nothing)
 
     def test_second_lock_does_not_fail_for_guests(self):
         facts = fresh.scenario("""

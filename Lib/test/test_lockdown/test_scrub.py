@@ -40,8 +40,12 @@ PROGRAM = """
     |    name, attribute = path.removeprefix("each ").rsplit(".", 1)
     |    kind = eval(name, space)
     |    thing = kind.__new__(kind)
-    |    marker = {"[]": [MARKER], "{}": {MARKER: MARKER}, "set()": {MARKER}}.get(value, MARKER)
-    |    if hasattr(thing, "__dict__"):
+    |    marker = {"[]": [MARKER], "{}": {MARKER: MARKER}, "set()": {MARKER},
+    |              "()": (MARKER,)}.get(value, MARKER)
+    |    if attribute.endswith("']"):
+    |        attribute, _, key = attribute.removesuffix("']").partition("['")
+    |        marker = {key: MARKER}
+    |    if hasattr(thing, "__dict__") and attribute != "args":
     |        vars(thing)[attribute] = marker
     |    else:
     |        setattr(thing, attribute, marker)
