@@ -1,15 +1,18 @@
 """The leak walker: goes to every object that code can reach and looks for what should be hidden.
 
-Run in a process of its own:
+Run in a process of its own, with the host program, leaks_host.py, beside it as host.py:
 
     leaks.py LOCK
 
-LOCK is "locked", "inspecting" (locked, but for the right to look at all that the collector knows),
-"unlocked" or "planted" (locked, with leaks laid out for it); on standard input comes a JSON object
-of the texts that nothing may tell.  What is true is found out before the lock: the ranges of memory
-that /proc/self/maps lists.  A number leaks if it, or its bytes in reverse order, in any rotation of
-its bits, lies in one of them; a text if it has such a number, decimal or hexadecimal, or a secret;
-bytes also if eight of them in a row are such a number.
+LOCK is "locked", "inspecting" (locked, but for the right to look at all that the collector knows)
+or "unlocked".  On standard input comes a JSON object of the texts that nothing may tell, by what
+they are; "files" is a folder for the host program.
+
+What is true is found out before the lock: the ranges of memory that /proc/self/maps lists.  A
+number leaks if it, or its bytes in reverse order, in any rotation of its bits, lies in one of them;
+a text if it has such a number, decimal or hexadecimal, or a secret; bytes also if eight of them in
+a row are such a number.  In the end come leaks that are laid out for the walker, which has to find
+them all.
 """
 
 import bisect
@@ -17,6 +20,7 @@ import collections
 import gc
 import importlib
 import json
+import os
 import re
 import sys
 import types
@@ -28,6 +32,8 @@ LONGEST_REPR = 10_000
 # Attributes of attributes: those that are made anew each time, the imaginary part of a number for
 # one, would never end.
 DEEPEST = 8
+METHODS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType,
+           types.WrapperDescriptorType, types.ClassMethodDescriptorType, classmethod, staticmethod)
 # Not imported: they print, open a window or a browser.
 NOISY = ("antigravity", "this", "turtle", "idlelib", "tkinter", "__main__")
 
@@ -53,10 +59,10 @@ class Truth:
         # One dict look-up tells almost all numbers from addresses.
         self.tops = {page for begin, end in merged
                      for page in range(begin >> 24, ((end - 1) >> 24) + 1)}
-        self.secrets = [text for text in secrets if len(text) > 3]
-        self.needle = re.compile("|".join(map(re.escape, self.secrets)) or r"(?!)")
-        self.bytes_needle = re.compile(b"|".join(
-            re.escape(text.encode()) for text in self.secrets) or rb"(?!)")
+        self.secrets = secrets
+        words = sorted(secrets.values(), key=len, reverse=True)
+        self.needle = re.compile("|".join(map(re.escape, words)))
+        self.bytes_needle = re.compile(b"|".join(re.escape(word.encode()) for word in words))
 
     def is_address(self, number):
         """Whether NUMBER lies in memory that is there."""
@@ -115,9 +121,8 @@ class Truth:
 class Walk:
     """A walk from some roots: COUNTS of what was seen, LEAKS as (kind, way, text)."""
 
-    def __init__(self, truth, wide=True):
+    def __init__(self, truth):
         self.truth = truth
-        self.wide = wide            # from objects to their types and on
         self.counts = collections.Counter()
         self.leaks = []
         self.seen = {}              # id -> object: what is seen stays, so no id is used again
@@ -163,7 +168,10 @@ class Walk:
                 told = self.truth.in_bytes(data)
                 if told:
                     self.leak(told, way, data)
-        elif value is None or kind in (float, complex):
+        elif kind is float:
+            if value.is_integer() and self.truth.in_number(int(value)):
+                self.leak("address", way, value)
+        elif value is None or kind is complex:
             pass
         else:
             return False
@@ -199,7 +207,8 @@ class Walk:
             except BaseException:
                 pass
         name = getattr(error, "name", None), getattr(error, "path", None)
-        for value in (*error.args, *name, getattr(error, "filename", None)):
+        for value in (*error.args, *name, getattr(error, "filename", None),
+                      getattr(error, "filename2", None)):
             self.add(value, way + "!args")
 
     def step(self, value, way):
@@ -232,8 +241,7 @@ class Walk:
             for item in self.referents(value):
                 self.add(item, way + " referent")
         self.look_texts(value, kind, way)
-        if self.wide:
-            self.add(kind, way + ".__class__")
+        self.add(kind, way + ".__class__")
         if kind not in self.types:
             self.types[kind] = value
             self.provoke(value, way)
@@ -251,8 +259,7 @@ class Walk:
             for base in type.__dict__["__mro__"].__get__(kind):
                 for name, item in type.__dict__["__dict__"].__get__(base).items():
                     # Methods are called by no one here.
-                    if type(item) in (types.GetSetDescriptorType, types.MemberDescriptorType,
-                                      property):
+                    if hasattr(type(item), "__get__") and type(item) not in METHODS:
                         names.add(name)
         for name in names:
             self.attempt(f"{way}.{name}", getattr, value, name)
@@ -288,11 +295,14 @@ class Walk:
             ("index", operator.index, value), ("nothing", getattr, value, "nothing_of_this_name"),
             ("set", setattr, value, "nothing_of_this_name", object()),
             ("del", delattr, value, "nothing_of_this_name"), ("%d", lambda: "%d" % (value,)),
-            ("format", format, value, "\0bad"), ("in", lambda: hasattr(value, "__next__") or object() in value),
+            ("format", format, value, "\0bad"),
+            ("in", lambda: hasattr(value, "__next__") or object() in value),
             ("join", "".join, [value]), ("sum", sum, [value]), ("bytes", bytes, [value]),
             ("key", lambda: {}[value]), ("remove", lambda: [].remove(value)),
             ("raise", lambda: exec("raise value", {"value": value})),
-            ("await", lambda: value.__await__()), ("with", lambda: value.__enter__()),
+            ("await", lambda: value.__await__()),
+            # Entering a lock that is held would not end.
+            ("with", lambda: hasattr(type(value), "__enter__") or value.__enter__()),
             ("chr", chr, value), ("isinstance", isinstance, 1, value),
             ("issubclass", issubclass, value, int), ("type", type, "T", (value,), {}),
             ("open", open, value), ("import", __import__, value), ("round", round, value),
@@ -333,66 +343,7 @@ def import_all():
     return count
 
 
-def use_much():
-    """What a host program does, so that caches and registries are not empty."""
-    import decimal, fractions, functools, multiprocessing.util, queue, threading
-    import contextvars, weakref, ctypes, xml.etree.ElementTree as ElementTree, array, json
-
-    class Thing:
-        pass
-
-    things = [Thing() for _ in range(100)]
-    thread = threading.Thread(target=len, args=(things,))
-    thread.start()
-    thread.join()
-    multiprocessing.util.register_after_fork(things[0], len)
-    ctypes.POINTER("Unknown")
-    single = functools.singledispatch(len)
-    single.register(Thing, id)
-    return {
-        "things": things, "thread": thread, "single": single,
-        "table": {thing: 1 for thing in things}, "weak": weakref.WeakKeyDictionary(
-            (thing, 1) for thing in things), "queue": queue.SimpleQueue(), "lock": threading.RLock(),
-        "variable": contextvars.ContextVar("name"), "element": ElementTree.XML("<a><b/></a>"),
-        "array": array.array("q", [1, 2, 3]), "view": memoryview(bytearray(64)),
-        "nan": [float("nan"), decimal.Decimal("nan"), complex("nan")],
-        "encoder": json.JSONEncoder(),
-        "fraction": fractions.Fraction(1, 3), "generator": (one for one in things),
-        "code": compile("def f():\n  return g()", "<text>", "exec"),
-        "wrapper": things[0].__init__, "method": things.append,
-    }
-
-
-def more_values(made):
-    """Calls that tell numbers."""
-    import copy, json, pickle, symtable, threading, _thread, io, logging
-    log = logging.LogRecord("name", 20, "path", 1, "text", (), None)
-    pickler = pickle.Pickler(io.BytesIO())
-    pickler.dump([1, (2, 3), "text", made["code"].co_name])
-    memo = {}
-    copy.deepcopy(made["element"], memo)
-    markers = {}
-
-    from _json import make_encoder
-    seen = []
-    held = {"markers": markers}
-
-    def note(value):
-        seen.append(dict(held["markers"]))
-        return 1
-
-    make_encoder(held["markers"], note, json.encoder.encode_basestring, None, ": ", ", ",
-                 False, False, True)([{"a": object()}], 0)
-    table = symtable.symtable("def f(): pass", "x", "exec")
-    return [log.thread, pickler.memo.copy(), memo, seen, table.get_id(),
-            table.get_children()[0].get_id(), repr(table._table), made["array"].buffer_info(),
-            threading.get_ident(), _thread._get_main_thread_ident(), repr(made["lock"]),
-            made["thread"].ident, list(threading._active), [hash(one) for one in made["nan"]],
-            hash(made["wrapper"]), hash(made["method"]), hash(made["variable"]), hash(len),
-            made["lock"]._release_save() if made["lock"].acquire() else None]
-
-
-def planted(truth, made):
+def planted(truth):
     """An address in each of its disguises, and the secrets."""
     address = truth.begins[0] + 0x123450
     if not truth.is_address(address):
@@ -404,13 +355,14 @@ def planted(truth, made):
         "swapped": {int.from_bytes(text, "big")}, "decimal": f"at {address}.",
         "hexadecimal": f"<x at {address:#x}>", "bytes": b"abc" + text + b"d",
         "reversed": bytearray(text[::-1]), "view": memoryview(b"xy" + text),
+        "float": [float(address + 112)],
         "closure": (lambda number: lambda: number)(address + 16),
         "default": lambda number=address + 32: number,
         "slot": type("Slot", (), {"__slots__": "x", "__init__":
                                   lambda self: setattr(self, "x", address + 48)})(),
         "repr": type("Text", (), {"__repr__": lambda self: f"{address + 64:X}"})(),
         "error": type("Error", (), {"__len__": lambda self: raise_(f"{address + 96}")})(),
-        "secret": list(truth.secrets),
+        "secret": list(truth.secrets.values()),
     }
 
 
@@ -419,27 +371,29 @@ def raise_(text):
 
 
 def main(lock, secrets):
-    count = import_all()
-    made = use_much()
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import host
     import lockdownlib
-    truth = Truth(list(secrets.values()))
-    walk = Walk(truth, lock != "planted")
+    count = import_all()
+    made = host.plain_values()
+    host.fill_caches(secrets["files"])
+    kept = host.left_open(secrets["files"])
+    truth = Truth(secrets)
+    walk = Walk(truth)
     if lock != "unlocked":
         lockdownlib.lockdown(keep=("inspect",) if lock == "inspecting" else ())
-    values = more_values(made)
-    roots = {"made": made, "values": values}
-    if lock == "planted":
-        roots = planted(truth, made)
+    roots = {"made": made, "kept": kept, "values": host.told_values(made),
+             "calls": host.told_by_calls()}
     walk.leave_out(truth, walk, truth.__dict__, walk.__dict__, walk.seen, walk.leaks, walk.queue,
-                   walk.texts, walk.numbers, walk.types, walk.names, walk.counts, truth.tops, truth.begins,
-                   truth.ends, truth.secrets, truth.needle, truth.bytes_needle, secrets)
+                   walk.texts, walk.numbers, walk.types, walk.names, walk.counts, truth.tops,
+                   truth.begins, truth.ends, truth.secrets, truth.needle, truth.bytes_needle,
+                   secrets)
     frame = sys._getframe()
     walk.leave_out(frame)
     for name, root in roots.items():
         walk.add(root, name)
-    if lock != "planted":
-        walk.add(sys.modules, "sys.modules")
-        walk.add(object, "object")
+    walk.add(sys.modules, "sys.modules")
+    walk.add(object, "object")
     if lock == "inspecting":
         walk.referents = gc.get_referents
         own = {id(frame), id(walk.types), id(walk.names)}
@@ -447,8 +401,16 @@ def main(lock, secrets):
             if id(value) not in own:
                 walk.add(value, f"gc {type(value).__name__}")
     walk.run()
-    print("\n@" + json.dumps({"modules": count, "counts": dict(walk.counts),
-                              "leaks": walk.leaks[:400]}), flush=True)
+    laid_out = Walk(truth)
+    laid_out.seen = walk.seen
+    for name, root in planted(truth).items():
+        laid_out.add(root, name)
+    laid_out.run()
+    by_secret = {name: sum(text in shown for kind, _, shown in walk.leaks if kind == "secret")
+                 for name, text in secrets.items()}
+    print("\n@" + json.dumps({"modules": count, "counts": dict(walk.counts), "told": by_secret,
+                              "planted": [way for _, way, _ in laid_out.leaks],
+                              "leaks": walk.leaks[:2000]}), flush=True)
 
 
 if __name__ == "__main__":
