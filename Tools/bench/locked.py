@@ -8,7 +8,7 @@ installs pyperformance below build/ and runs
 
 Run are those that use nothing but the standard library.  Each sample is a
 fresh process of one interpreter, unlocked or locked with keep=(); they take
-turns, and beside each ratio locked : unlocked stands that of unlocked against
+turns, and beside each ratio of processor time locked : unlocked stands that of unlocked against
 itself (measure.py says how).  Programs are locked before the first of their
 statements; one that then is refused a right, because it reads a file of its
 own, is locked "late", when all is prepared for the function that is measured.

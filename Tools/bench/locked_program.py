@@ -46,20 +46,20 @@ class Runner:
 
     def bench_func(self, name, function, *args, inner_loops=None, **others):
         def measured(loops):
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(loops):
                 value = function(*args)
-            return time.perf_counter() - start, value
+            return time.process_time() - start, value
         measure(name, measured)
 
     def bench_async_func(self, name, function, *args, loop_factory=None, **others):
         import asyncio
 
         async def main(loops):
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(loops):
                 value = await function(*args)
-            return time.perf_counter() - start, value
+            return time.process_time() - start, value
 
         def measured(loops):
             with asyncio.Runner(loop_factory=loop_factory) as runner:
