@@ -71,6 +71,31 @@ class NoiseTest(unittest.TestCase):
         self.assertTrue(facts["same"])
         self.check(facts["judged"], "hashes, born to be locked")
 
+    ORDER = f"""
+        |number = {{}}
+        |things = [object() for _ in range({MANY // 10})]
+        |for thing in things:
+        |    number[thing] = len(number)
+        |if lock:
+        |    lockdownlib.lockdown(keep=())
+        |# When an object was made against its place in the set, in 16 parts each.
+        |counts = Counter((place * 16 // len(things), number[thing] * 16 // len(things))
+        |                 for place, thing in enumerate(set(things)))
+        |expected = len(things) / 256
+        |worst = sum((counts[a, b] - expected) ** 2 for a in range(16) for b in range(16))
+        |report(order=worst / expected, dict=[number[thing] for thing in number]
+        |       == list(range(len(things))))
+        """
+
+    def test_order_of_sets_and_dicts(self):
+        facts = scenario("|lock = True" + self.ORDER, options=("-I", "-X", "lockdown=later"))
+        self.assertLess(facts["order"], BOUND)
+        # A dict goes by when keys were put in, whatever their hashes.
+        self.assertTrue(facts["dict"])
+        # The control: addresses put objects that were made together beside each other.
+        for lock in False, True:
+            self.assertGreater(scenario(f"|lock = {lock}" + self.ORDER)["order"], 10 * BOUND)
+
     def test_controls(self):
         # Addresses, and an affine map of them, are no noise: the differences say so at least.
         facts = scenario(f"""
