@@ -221,6 +221,27 @@ class NumberTest(unittest.TestCase):
             """)
         self.assertEqual(facts, dict.fromkeys(facts, True))
 
+    def test_numbers_are_changed_once(self):
+        """A guest that locks again, here or in an interpreter of its own, learns no number's cipher."""
+        facts = scenario("""
+            |import _interpreters
+            |lockdownlib.lockdown(keep=())
+            |guess = 0x7f0012345670
+            |plant = (f"import threading, lockdownlib; threading._active[{guess}] = 5;"
+            |         f"lockdownlib.lockdown(keep=()); same = {guess} in threading._active")
+            |space = {}
+            |exec(plant, space)
+            |thread = threading.Thread()
+            |thread._ident = guess
+            |threading._dangling.add(thread)
+            |lockdownlib.lockdown(keep=())
+            |inner = _interpreters.create("isolated")
+            |report(here=space["same"], thread=thread._ident == guess,
+            |       there=_interpreters.exec(inner, plant + "; assert same") is None)
+            |del threading._active[guess]
+            """)
+        self.assertEqual(facts, dict.fromkeys(facts, True))
+
     def test_only_an_own_table_is_renumbered(self):
         facts = scenario("""
             |def raised(call):
