@@ -1,0 +1,90 @@
+"""Bugs of CPython's memory that are known in public: none can be used by locked code."""
+
+import os
+import signal
+import sys
+import sysconfig
+import unittest
+from test import support
+from test.test_lockdown import fresh, known_bugs
+
+PAGE = os.path.join(sysconfig.get_config_var("srcdir") or "", "Doc", "howto", "lockdown-bugs.rst")
+
+# What comes from a shared library is imported before the lock.
+LOCK = """
+    |for name in "bz2", "lzma", "socket", "xml.parsers.expat", "zlib":
+    |    try:
+    |        __import__(name)
+    |    except ImportError:
+    |        pass
+    |lockdownlib.lockdown(keep=(), kernel="try")
+    |"""
+
+# As in known_bugs.DEEP.
+NEST = LOCK + """
+    |import collections, functools, itertools, marshal, operator, types
+    |def generator(value):
+    |    yield value
+    |make, value = {maker}, None
+    |for _ in range(200_000):
+    |    value = make(value)
+    |report(made=True)
+    |try:
+    |    {operation}
+    |except (RecursionError, ValueError):
+    |    pass
+    |report(lives=True)
+    |"""
+
+
+def came_before(state):
+    """Whether this CPython is older than the release that mended a bug."""
+    return state[0].isdigit() and sys.version_info[:3] < tuple(map(int, state.split(".")))
+
+
+class KnownBugsTest(fresh.FolderTest):
+
+    def test_programs(self):
+        counts = fresh.Counts()
+        for bug in known_bugs.BUGS:
+            if bug.source is None or came_before(bug.state):
+                counts.add("elsewhere or not mended yet")
+                continue
+            with self.subTest(bug.what):
+                with support.SuppressCrashReport():
+                    outcome = fresh.scenario(
+                        fresh.text(LOCK) + fresh.text(bug.source) + "report(lives=True)",
+                        options=("-s", "-P"), expect=None, cwd=self.folder,
+                        env=fresh.environment(PYTHONMALLOC="malloc_debug"))
+                self.assertFalse(fresh.died(outcome), outcome)
+                self.assertTrue(outcome.facts.get("lives"), outcome)
+                counts.add("end well")
+        counts.show("known bugs")
+
+    @unittest.skipIf(support.check_sanitizer(address=True, memory=True, thread=True),
+                     "a sanitizer has a stack of its own")
+    def test_contained(self):
+        """Nothing but the end of the process comes of it, by the stack's guard page."""
+        counts = fresh.Counts()
+        for name, operation, maker in known_bugs.deep():
+            with self.subTest(name, operation=operation):
+                with support.SuppressCrashReport():
+                    outcome = fresh.scenario(NEST.format(maker=maker, operation=operation),
+                                             options=("-s", "-P"), expect=None, cwd=self.folder)
+                self.assertTrue(outcome.facts["made"], outcome)
+                self.assertEqual(os.listdir(self.folder), [])
+                if outcome.returncode == 0:
+                    counts.add("lives")     # the page is to be brought up to date
+                else:
+                    self.assertEqual(outcome.returncode, -signal.SIGSEGV, outcome)
+                    counts.add("ended")
+        counts.show("the stack of C")
+
+    @unittest.skipUnless(os.path.exists(PAGE), "the manual is not here")
+    def test_page(self):
+        with open(PAGE, encoding="utf-8") as file:
+            self.assertEqual(file.read(), known_bugs.page())
+
+
+if __name__ == "__main__":
+    unittest.main()
