@@ -166,11 +166,12 @@ def end_group(child):
 
 
 class File:
-    """The methods of one file, and the children that run them."""
+    """The methods of one file, and the children that run them, locked with this kernel ring."""
 
-    def __init__(self, name, notes):
+    def __init__(self, name, notes, kernel="off"):
         self.name = name
         self.notes = notes
+        self.kernel = kernel
         self.tests, self.names = load(name)
 
     def child(self, numbers, keep, pipe):
@@ -188,7 +189,7 @@ class File:
         result = Telling(tell, self.notes, len(numbers) == 1)
         suite = unittest.TestSuite(self.tests[number] for number in numbers)
         if keep is not None:
-            lockdownlib.lockdown(keep=keep)
+            lockdownlib.lockdown(keep=keep, kernel=self.kernel)
         try:
             suite.run(result)
         except BaseException as error:
@@ -333,11 +334,15 @@ class File:
             text = later or text
         return kind, [right for right in lockdownlib.RIGHTS if right in kept], first, text
 
-    def classify_all(self, tell):
+    def classes(self):
+        """Lists of the numbers of methods that are of one class."""
         classes = {}
         for number, test in enumerate(self.tests):
             classes.setdefault(type(test), []).append(number)
-        for numbers in classes.values():
+        return classes.values()
+
+    def classify_all(self, tell):
+        for numbers in self.classes():
             found = self.run_all(numbers, ())
             bad = [number for number in numbers if found[number][0] != "pass"]
             controls = self.run_all(bad, None) if bad else {}
