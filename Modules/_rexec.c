@@ -5,11 +5,13 @@
    and channel.py for the form of a frame. */
 
 #include "Python.h"
+#include "pycore_ceval.h"         // _Py_set_eval_breaker_bit()
 #include "pycore_interp.h"        // PyInterpreterState.threads
 #include "pycore_lockdown.h"
 #include "pycore_pystate.h"       // _PyInterpreterState_GET()
 #include "pycore_rexec.h"
 #include "pycore_runtime.h"       // _PyRuntime, for HEAD_LOCK()
+#include "pycore_time.h"          // _PyTime_Add()
 
 #ifdef __linux__
 #  define HAVE_CHANNEL 1
@@ -27,7 +29,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
+#include <time.h>                 // nanosleep()
 #include <unistd.h>
 
 #define VERSION 1
@@ -802,6 +804,140 @@ static PyType_Spec channel_spec = {
     .slots = channel_slots,
 };
 
+/* ---- interpreter cells ------------------------------------------------------- */
+
+/* Nanoseconds. */
+#define SLICE ((PyTime_t)20 * 1000 * 1000)
+
+int
+_PyRexec_RaiseDoom(PyThreadState *Py_UNUSED(tstate))
+{
+    PyErr_SetNone(PyExc_SystemExit);
+    return -1;
+}
+
+PyTime_t
+_PyRexec_Slice(PyThreadState *tstate, PyTime_t timeout)
+{
+    // Interpreters that locked themselves, and not the process: cells.
+    if (_Py_IsMainInterpreter(tstate->interp)
+        || tstate->interp->lockdown.refused == 0)
+    {
+        return timeout;
+    }
+    return timeout < 0 || timeout > SLICE ? SLICE : timeout;
+}
+
+int
+_PyRexec_Milliseconds(PyTime_t timeout)
+{
+    const PyTime_t slice = SLICE / 1000000;
+    if (timeout >= 0 && timeout <= slice) {
+        return (int)timeout;
+    }
+    PyThreadState *tstate = _PyThreadState_GET();
+    return (int)(_PyRexec_Slice(tstate, -1) < 0 ? timeout : slice);
+}
+
+int
+_PyRexec_Sleep(PyTime_t timeout)
+{
+    PyThreadState *tstate = _PyThreadState_GET();
+    PyTime_t now;
+    if (PyTime_Monotonic(&now) < 0) {
+        return -1;
+    }
+    PyTime_t deadline = _PyTime_Add(now, timeout);
+    do {
+        struct timespec slice;
+        PyTime_t left = Py_MIN(deadline - now, SLICE);
+        if (_PyTime_AsTimespec(Py_MAX(left, 0), &slice) < 0) {
+            return -1;
+        }
+        Py_BEGIN_ALLOW_THREADS
+        (void)nanosleep(&slice, NULL);
+        Py_END_ALLOW_THREADS
+        if (_PyRexec_CheckDoom(tstate) < 0 || PyTime_Monotonic(&now) < 0) {
+            return -1;
+        }
+    } while (now < deadline);
+    return 0;
+}
+
+/* Something for each thread of an interpreter of this number.  It may have ended. */
+static PyObject *
+for_threads(PyObject *arg, void (*function)(PyThreadState *))
+{
+    long long id = PyLong_AsLongLong(arg);
+    if (id == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (id == 0) {
+        PyErr_SetString(PyExc_ValueError, "the main interpreter is no cell");
+        return NULL;
+    }
+    HEAD_LOCK(&_PyRuntime);
+    PyInterpreterState *interp = _PyRuntime.interpreters.head;
+    while (interp != NULL && interp->id != id) {
+        interp = interp->next;
+    }
+    if (interp != NULL) {
+        for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
+            function(t);
+        }
+    }
+    HEAD_UNLOCK(&_PyRuntime);
+    Py_RETURN_NONE;
+}
+
+static void
+doom(PyThreadState *tstate)
+{
+    _Py_set_eval_breaker_bit(tstate, _PY_EVAL_DOOMED_BIT);
+}
+
+static void
+interrupt(PyThreadState *tstate)
+{
+    // The type is static, and no reference is counted.
+    if (_Py_atomic_compare_exchange_ptr(&tstate->async_exc, &(PyObject *){NULL},
+                                        PyExc_KeyboardInterrupt))
+    {
+        _Py_set_eval_breaker_bit(tstate, _PY_ASYNC_EXCEPTION_BIT);
+    }
+}
+
+PyDoc_STRVAR(doom_doc,
+"doom(interpreter)\n"
+"--\n"
+"\n"
+"Have all Python code that runs in another interpreter, by its number, end: from\n"
+"now on each loop and each call raises SystemExit.");
+
+static PyObject *
+rexec_doom(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    return for_threads(arg, doom);
+}
+
+PyDoc_STRVAR(interrupt_doc,
+"interrupt(interpreter)\n"
+"--\n"
+"\n"
+"Raise KeyboardInterrupt in the code that runs in another interpreter.");
+
+static PyObject *
+rexec_interrupt(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    return for_threads(arg, interrupt);
+}
+
+static PyMethodDef rexec_methods[] = {
+    {"doom", rexec_doom, METH_O, doom_doc},
+    {"interrupt", rexec_interrupt, METH_O, interrupt_doc},
+    {NULL, NULL},
+};
+
 static int
 rexec_exec(PyObject *module)
 {
@@ -815,6 +951,34 @@ rexec_exec(PyObject *module)
 }
 
 #else  /* no cells on this system */
+
+int
+_PyRexec_RaiseDoom(PyThreadState *Py_UNUSED(tstate))
+{
+    return 0;
+}
+
+PyTime_t
+_PyRexec_Slice(PyThreadState *Py_UNUSED(tstate), PyTime_t timeout)
+{
+    return timeout;
+}
+
+int
+_PyRexec_Milliseconds(PyTime_t timeout)
+{
+    return (int)timeout;
+}
+
+int
+_PyRexec_Sleep(PyTime_t Py_UNUSED(timeout))
+{
+    return 0;       // never called
+}
+
+static PyMethodDef rexec_methods[] = {
+    {NULL, NULL},
+};
 
 int
 _PyRexec_CheckThreads(PyInterpreterState *Py_UNUSED(interp))
@@ -845,6 +1009,7 @@ static struct PyModuleDef rexec_module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_rexec",
     .m_doc = rexec_doc,
+    .m_methods = rexec_methods,
     .m_slots = rexec_slots,
 };
 

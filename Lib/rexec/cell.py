@@ -21,6 +21,7 @@ from .wait import Waiter, Waker
 CUT = "\n[output cut: its limit is {} bytes]\n"
 _ROOM = 1 << 46
 _KERNEL = ("off", "try", "require")
+_ISOLATION = ("process", "interpreter")
 # What the worker's own exit status says when it could not report.
 _STATUS_LIMITS = {113: "memory"}
 
@@ -35,13 +36,20 @@ class Cell:
     _origin = None      # what its process was made with
 
     def __init__(self, *, limits=None, functions=None, open=None, stdout=None, stderr=None,
-                 kernel="try", preload=(), path=(), python=None, _worker=None):
+                 isolation="process", kernel="try", preload=(), path=(), python=None,
+                 _worker=None):
         self.limits = Limits() if limits is None else limits
         if not isinstance(self.limits, Limits):
             raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
         if kernel not in _KERNEL:
             raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
+        if isolation not in _ISOLATION:
+            raise ValueError(f"isolation must be 'process' or 'interpreter', not {isolation!r}")
         check_kept(self.limits)
+        if isolation == "interpreter":
+            from . import interpreter
+            interpreter.check(self.limits, kernel, preload, path, python)
+            _worker = interpreter.start_ready
         self._functions = _check_functions(functions)
         self._sinks = (_check_sink("stdout", stdout), _check_sink("stderr", stderr))
         self._references = References()
@@ -60,7 +68,9 @@ class Cell:
         self._stopped = False
         self.kernel = 0
         self._worker = None
-        if _worker is None:
+        if callable(_worker):
+            _worker = _worker()
+        elif _worker is None:
             self._origin = Origin(process.find_python(python), kernel,
                                   _check_names("preload", preload), [os.fspath(p) for p in path])
             _worker = self._start_worker()

@@ -40,11 +40,16 @@ _LAST_WORDS = 5
 _ROOM = 1 << 46
 
 
+def is_own():
+    """Is this process one of Locked Down Python's?"""
+    return "lockdownlib" in sys.builtin_module_names
+
+
 def find_python(python=None):
     """The path of the LDP binary: PYTHON, or this process's own, or ldpython beside it or on PATH."""
     if python is not None:
         return os.fspath(python)
-    if "lockdownlib" in sys.builtin_module_names and sys.executable:
+    if is_own() and sys.executable:
         return sys.executable
     places = [os.path.dirname(sys.executable)] if sys.executable else []
     places += os.environ.get("PATH", os.defpath).split(os.pathsep)
@@ -91,6 +96,8 @@ class _Starter:
 
 _starter = _Starter()
 _workers = weakref.WeakSet()
+# A fork of this process is to leave these alone.
+add_worker = _workers.add
 
 
 def _after_fork():
@@ -180,7 +187,7 @@ class Worker:
         self._pidfd = None if pidfd is None else _Descriptor(pidfd)
         if stderr is not None:
             os.set_blocking(stderr.fileno(), False)
-        _workers.add(self)
+        add_worker(self)
 
     def _open_pidfd(self):
         if not hasattr(os, "pidfd_open"):

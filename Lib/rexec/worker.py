@@ -344,6 +344,22 @@ def main(fd):
     become(fd, start)
 
 
+def main_in_thread(fd):
+    """What the interpreter of an interpreter cell runs; the process is its supervisor's."""
+    import lockdownlib
+    channel = _rexec.Channel(fd, False)
+    worker = Worker(channel)
+    guest.prepare(worker)
+    lockdownlib.lockdown(keep=())
+    worker.main = _thread.get_ident()
+    # Nor interpreters: what runs there could not be ended.
+    worker.most_threads = 0
+    channel.watch()
+    guest.take_streams()
+    worker.send(READY, {"kernel": 0})
+    worker.serve()
+
+
 def _receive(channel, size):
     data = b""
     while len(data) < size:

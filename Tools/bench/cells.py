@@ -193,6 +193,22 @@ class Bench:
                     return int(line.split()[1]) / 1024
         raise ValueError("the kernel does not tell the proportional memory")
 
+    def interpreters(self):
+        """Cells that are interpreters of this process."""
+        if not process.is_own():
+            return
+        options = {"isolation": "interpreter",
+                   "limits": rexec.Limits(memory=None, calls=None, cpu=None, wall=None)}
+        cold = []
+        for _ in range(self.count):
+            begin = time.perf_counter()
+            cell = rexec.Cell(**options)
+            cold.append(time.perf_counter() - begin)
+            cell.close()
+        self.show("interpreter cell: cold, ms", cold)
+        with rexec.Cell(**options) as cell:
+            self.show("interpreter cell: run of 6*7, ms", self.measure(lambda: cell.run("6*7")))
+
     def nested(self):
         """A cell in a cell, as the outer one sees it."""
         begin = ("import rexec\nfrom time import perf_counter as t\n"
@@ -224,6 +240,7 @@ class Bench:
         self.starts()
         self.runs()
         self.nested()
+        self.interpreters()
         self.pools()
         self.fib()
         if monty is not None:

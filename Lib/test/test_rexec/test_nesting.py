@@ -9,6 +9,7 @@ import signal
 import tempfile
 import textwrap
 import threading
+import time
 import unittest
 
 import rexec
@@ -477,10 +478,10 @@ class SharesTest(NestTest):
             why
             """, "memory")
 
-    def gone_by(self, limit, code, **limits):
+    def gone_by(self, limit, code, functions=None, **limits):
         """The outer cell goes beyond a limit by what an inner one does, and all are gone."""
         with nothing_left(self):
-            cell = make_cell(limits={**NESTED, **limits})
+            cell = make_cell(limits={**NESTED, **limits}, functions=functions)
             cell.run(BEGIN + "cell = rexec.Cell()")
             pids = [cell._worker.pid, *(worker.pid for worker in inners(cell))]
             self.assertEqual(len(pids), 2)
@@ -516,6 +517,14 @@ class SharesTest(NestTest):
 
     def test_wall(self):
         self.gone_by("wall", "cell.run('import time\\ntime.sleep(60)')", wall=0.5)
+
+    def test_wall_while_another_thread_calls(self):
+        self.gone_by("wall", """\
+            import threading
+            cell = rexec.Cell(limits=rexec.Limits(memory=30 << 20, wall=1.4))
+            threading.Timer(0.5, slow).start()
+            cell.run('import time\\ntime.sleep(60)')
+            """, wall=2, functions={"slow": lambda: time.sleep(3)})
 
     def test_calls(self):
         self.gone_by("calls", """\
@@ -819,14 +828,17 @@ class HostileTest(NestTest):
 
     def test_an_inner_one_that_floods(self):
         """Frames of nothing are counted as calls."""
-        cell = self.make(limits={**NESTED, "calls": 2000})
+        cell = self.make(limits={**NESTED, "calls": 10_000})
         with self.assertRaises(rexec.LimitExceeded) as caught:
+            # The questions alone are not so many.
             cell.run(BEGIN + textwrap.dedent("""\
-                from rexec import guest
+                import time
                 cell = rexec.Cell()
-                future = cell.start("import rexec.guest\\nwhile True: rexec.guest._worker.channel.send(3, b'')")
-                while True:
-                    guest._worker.ask("cell", "exchange", ([], [1], 1.0))
+                cell._channel.next = lambda: None       # takes them, and does not look
+                future = cell.start("import rexec.guest\\n"
+                                    "for n in range(20_000): rexec.guest._worker.channel.send(3, b'')")
+                for n in range(200):
+                    time.sleep(0.1)
                 """))
         self.assertEqual(caught.exception.limit, "calls")
 

@@ -13,12 +13,14 @@ import importlib.machinery
 import os
 import signal
 import sys
+import threading
 import time
 import tracemalloc
 
 from .base import *
 from .interpreter import has_trampoline, traced
 
+rexec = optional("_rexec")
 TOOL = 4
 
 
@@ -369,6 +371,34 @@ P("_interpreters.destroy", "runtime", lambda s: gone_after(_interpreters.destroy
 P("_interpreters.decref", "runtime", lambda s: gone_after(_interpreters.decref, s), TRUE,
   other_that_is_counted)
 P("_interpreters.incref", "runtime", linked_and_left, TRUE, other)
+# What runs there ends by itself, and has a value, unless it is stopped.
+BUSY = "import time\nend = time.monotonic() + 5\nwhile time.monotonic() < end: pass"
+
+
+def busy(s):
+    other(s)
+    s.ended = []
+
+    def run():
+        try:
+            s.ended.append(_interpreters.exec(s.other, BUSY) is None)
+        except BaseException:
+            s.ended.append(False)
+    s.thread = threading.Thread(target=run)
+    s.thread.start()
+
+
+def stopped(s, function):
+    function(s.other)
+    while s.thread.is_alive():
+        time.sleep(0.01)
+        function(s.other)
+    return not s.ended[0]
+
+
+if rexec is not None:
+    P("_rexec.doom", "runtime", lambda s: stopped(s, rexec.doom), TRUE, busy)
+    P("_rexec.interrupt", "runtime", lambda s: stopped(s, rexec.interrupt), TRUE, busy)
 P("_interpreters.get_config", "inspect", lambda s: _interpreters.get_config(s.other).gil,
   returned(lambda s, seen: "own"), other)
 P("_interpreters.is_running", "inspect",

@@ -1,0 +1,322 @@
+"""Interpreter cells."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import unittest
+
+import rexec
+from rexec import process
+
+from .base import CellTest, left_behind, until
+
+if not process.is_own():
+    raise unittest.SkipTest("interpreter cells need Locked Down Python as the supervisor")
+
+from rexec import interpreter      # noqa: E402
+
+
+def make(limits=None, **options):
+    limits = rexec.Limits(**{"memory": None, **(limits or {})})
+    return rexec.Cell(isolation="interpreter", limits=limits, **options)
+
+
+@contextlib.contextmanager
+def nothing_left(case):
+    make().close()
+    before = left_behind()
+    threads = thread_count()
+    yield
+    after = left_behind()
+    case.assertLessEqual(after[1], before[1])
+    until(lambda: thread_count() <= threads, "the thread gone")
+    case.assertEqual(list(interpreter._stuck), [])
+
+
+def thread_count():
+    return len(os.listdir("/proc/self/task"))
+
+
+class InterpreterTest(unittest.TestCase):
+    def make(self, **options):
+        cell = make(**options)
+        self.addCleanup(cell.close)
+        return cell
+
+
+class WorkTest(InterpreterTest):
+    """It is the Cell that there is with a process."""
+
+    def test_run(self):
+        cell = self.make(functions={"f": lambda x, y=1: x + y})
+        found = cell.run("import math, json\nx = f(n, y=2)\nprint('hello')\n[x, json.dumps(x)]",
+                         inputs={"n": 3})
+        self.assertEqual((found.value, found.text, found.stdout), ([5, "5"], "[5, '5']", "hello\n"))
+        self.assertEqual(found.usage.calls, 1)
+        self.assertEqual(cell.run("x").value, 5)
+        cell.run("def g(a): return a * 2")
+        self.assertEqual(cell.call("g", 4), 8)
+        self.assertEqual(cell.run("input()", stdin="line\n").value, "line")
+        self.assertEqual(cell.run("import m\nm.x", modules={"m": "x = 7"}).value, 7)
+        self.assertIn("json", cell.modules)
+        self.assertEqual(cell.kernel, 0)
+
+    def test_own_state(self):
+        """None of the supervisor's, and none of another cell's."""
+        one, two = self.make(), self.make()
+        one.run("import json\njson.secret = 1\nimport builtins\nbuiltins.secret = 2")
+        self.assertEqual(two.run("import json\nhasattr(json, 'secret'), 'secret' in dir(__builtins__)").value,
+                         (False, False))
+        self.assertFalse(hasattr(__import__("json"), "secret"))
+        self.assertEqual(two.run("import os, sys\ndict(os.environ), sys.argv").value, ({}, [""]))
+
+    def test_locked(self):
+        cell = self.make()
+        for code in ("open('/etc/hostname')", "import os; os.listdir('/')", "import os; os.fork()",
+                     "import os; os.write(2, b'x')", "import socket; socket.create_connection(('127.0.0.1', 1))",
+                     "import os; os._exit(3)", "import ctypes; ctypes.CDLL(None)", "import gc; gc.get_objects()",
+                     "import _rexec; _rexec.doom(1)", "import _interpreters; _interpreters.list_all()",
+                     "import _interpreters; _interpreters.exec(0, 'pass')"):
+            with self.subTest(code=code), self.assertRaisesRegex(rexec.CellError, "(?i)lockdown"):
+                cell.run(code)
+
+    def test_errors(self):
+        cell = self.make()
+        with self.assertRaises(rexec.CellError) as caught:
+            cell.run("def f():\n    raise KeyError('k')\nf()")
+        self.assertEqual((caught.exception.type_name, caught.exception.args), ("KeyError", ("k",)))
+        self.assertIn("raise KeyError('k')", caught.exception.traceback)
+        with self.assertRaises(rexec.CellError):
+            cell.run("raise SystemExit(3)")
+        self.assertEqual(cell.run("1").value, 1)
+
+    def test_asyncio(self):
+        async def slow(x):
+            await asyncio.sleep(0.01)
+            return x + 1
+
+        async def main():
+            async with make(functions={"slow": slow}) as cell:
+                found = await cell.arun("import asyncio\nsum(await asyncio.gather(*map(slow, range(10))))")
+                return found.value
+        self.assertEqual(asyncio.run(main()), 55)
+
+    def test_what_crosses(self):
+        cell = self.make()
+        for value in (None, 1.5, [1, "a", b"b" * 300_000, {2: (3,)}, 10**400]):
+            self.assertEqual(cell.run("x", inputs={"x": value}).value, value)
+        self.assertEqual(cell.run("x.append(1)\nx.append(2)",
+                                  inputs={"x": rexec.Bastion(found := [])}).value, None)
+        self.assertEqual(found, [1, 2])
+        with self.assertRaisesRegex(TypeError, "only plain data"):
+            cell.run("1", inputs={"x": object()})
+
+    def test_no_threads(self):
+        for limits in ({}, {"threads": None}):
+            cell = self.make(limits=limits)
+            with self.assertRaisesRegex(rexec.CellError, "thread is not supported"):
+                cell.run("import threading\nthreading.Thread(target=print).start()")
+            # What runs in an interpreter inside could not be ended.
+            with self.assertRaises(rexec.LimitExceeded) as caught:
+                cell.run("import _interpreters\n_interpreters.create()")
+            self.assertEqual(caught.exception.limit, "threads")
+
+    def test_refused_options(self):
+        for options, regex in (({"limits": rexec.Limits()}, "memory=None"), ({"preload": ["json"]}, "preloaded"),
+                               ({"kernel": "require"}, "kernel"), ({"python": "/bin/true"}, "python"),
+                               ({"path": ["/tmp"]}, "preloaded"),
+                               ({"limits": rexec.Limits(memory=None, cells=1, nesting=1)}, "cells"),
+                               ({"isolation": "none"}, "isolation must be")):
+            options = {"isolation": "interpreter", "limits": rexec.Limits(memory=None), **options}
+            with self.subTest(options=options), self.assertRaisesRegex(ValueError, regex):
+                rexec.Cell(**options)
+
+    def test_at_the_same_time(self):
+        """Each has its own GIL: while one computes the others go on."""
+        cells = [self.make() for _ in range(3)]
+        started = threading.Barrier(4, timeout=60)
+        future = cells[0].start("n = 0\nwhile True: n += 1")
+        try:
+            for cell in cells[1:]:
+                self.assertEqual(cell.run("sum(range(1000))").value, 499500)
+        finally:
+            self.assertFalse(future.done())
+            future.cancel()
+        del started
+
+    def test_interrupt(self):
+        cell = self.make()
+        cell.run("x = 5")
+        timer = threading.Timer(0.1, cell.interrupt)
+        timer.start()
+        with self.assertRaises(rexec.CellError) as caught:
+            cell.run("while True: pass")
+        timer.join()
+        self.assertEqual(caught.exception.type_name, "KeyboardInterrupt")
+        self.assertEqual(cell.run("x").value, 5)
+
+
+class EndTest(InterpreterTest):
+    """What does not want to end."""
+
+    def exceed(self, limit, code, **limits):
+        with nothing_left(self):
+            cell = make(limits=limits)
+            with self.assertRaises(rexec.LimitExceeded) as caught:
+                cell.run(textwrap.dedent(code))
+            self.assertEqual(caught.exception.limit, limit)
+            self.assertTrue(cell.closed)
+            with self.assertRaises(rexec.CellClosed):
+                cell.run("1")
+            del cell, caught
+
+    def test_loops(self):
+        for code in ("while True: pass",
+                     "while True:\n  try:\n    while True: pass\n  except BaseException: pass",
+                     "def f():\n  try:\n    while True: pass\n  except BaseException: f()\nf()",
+                     "def f():\n  while True:\n    try: yield\n    except BaseException: pass\n"
+                     "while True:\n  try:\n    for x in f(): pass\n  finally: continue",
+                     "class C:\n  def __enter__(self): return self\n  def __exit__(self, *e): return True\n"
+                     "while True:\n  with C():\n    while True: pass",
+                     "import asyncio\nasync def f():\n  while True:\n    try: await asyncio.sleep(0)\n"
+                     "    except BaseException: pass\nawait f()",
+                     "class F:\n  def __del__(self):\n    while True:\n      try: F()\n"
+                     "      except BaseException: pass\nF()",
+                     "import sys\nsys.unraisablehook = sys.excepthook = lambda *a: [0 for _ in iter(int, 1)]\n"
+                     "while True: pass"):
+            with self.subTest(code=code):
+                self.exceed("cpu", code, cpu=0.2)
+
+    def test_waits(self):
+        for code in ("import time\ntime.sleep(1000)", "import threading\nthreading.Event().wait()",
+                     "import threading\nthreading.Event().wait(1000)",
+                     "import _thread\nlock = _thread.allocate_lock()\nlock.acquire()\nlock.acquire()",
+                     "import queue\nqueue.SimpleQueue().get()", "import queue\nqueue.Queue().get()",
+                     "import queue\nqueue.SimpleQueue().get(timeout=1000)",
+                     "import asyncio\nawait asyncio.sleep(1000)",
+                     "import asyncio\nasync def f(): await asyncio.sleep(1000)\nasyncio.run(f())",
+                     "import select\nselect.poll().poll()", "import select\nselect.epoll().poll(1000)",
+                     "import time\nwhile True:\n  try: time.sleep(1000)\n  except BaseException: pass"):
+            with self.subTest(code=code):
+                self.exceed("wall", code, wall=0.2)
+
+    def test_computing(self):
+        """C code that looks for signals ends as well."""
+        self.exceed("cpu", "import re\nre.match('(a*)*b', 'a' * 40)", cpu=0.2)
+
+    def test_a_slice_is_not_the_end(self):
+        """What waits in slices waits as long as it is told."""
+        cell = self.make()
+        self.assertTrue(cell.run("import time\nb = time.monotonic()\ntime.sleep(0.1)\n"
+                                 "time.monotonic() - b >= 0.1").value)
+        self.assertTrue(cell.run("import threading\nb = time.monotonic()\n"
+                                 "r = threading.Event().wait(0.1)\n"
+                                 "not r and time.monotonic() - b >= 0.1").value)
+        self.assertTrue(cell.run("import select\nb = time.monotonic()\n"
+                                 "r = select.poll().poll(50), select.epoll().poll(0.05)\n"
+                                 "r == ([], []) and time.monotonic() - b >= 0.1").value)
+        self.assertTrue(cell.run("l = threading.RLock()\nl.acquire()\nl.acquire(timeout=1)").value)
+
+    def test_what_is_left_to_be_done(self):
+        """Finalizers and the like get no more time than it takes to end them."""
+        for code in ("class F:\n  def __del__(self):\n    while True: pass\nf = F()",
+                     "import atexit\ndef f():\n  while True: pass\nx = atexit.register(f)",
+                     "import weakref\nclass C: pass\nc = C()\ndef f(_):\n  while True: pass\n"
+                     "w = weakref.ref(c, f)",
+                     "import threading\ndef f():\n  while True: pass\nthreading._shutdown = f"):
+            with self.subTest(code=code), nothing_left(self):
+                cell = make()
+                cell.run(code)
+                cell.close()
+                del cell
+
+    def test_close_from_another_thread(self):
+        with nothing_left(self):
+            cell = make()
+            future = cell.start("while True: pass")
+            until(lambda: cell._run is not None and cell._run.started, "started")
+            cell.close()
+            self.assertIsInstance(future.exception(), rexec.CellClosed)
+            del cell, future
+
+    def test_dropped(self):
+        with nothing_left(self):
+            cell = make()
+            cell.run("x = 1")
+            del cell
+            gc.collect()
+
+    def test_no_memory_left_behind(self):
+        """A hundred that were made and ended leave less than one did."""
+        code = """if True:
+            import os, rexec
+            def resident():
+                with open("/proc/self/statm") as file:
+                    return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+            def use(times):
+                limits = rexec.Limits(memory=None)
+                for _ in range(times):
+                    with rexec.Cell(isolation="interpreter", limits=limits) as cell:
+                        cell.run("import json, re\\nx = [str(n) + 'x' for n in range(1000)]")
+
+            use(20)
+            before = resident()
+            use(100)
+            print(resident() - before)
+        """
+        # What the C library has for each thread comes and goes.
+        found = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True,
+                               env={**os.environ, "MALLOC_ARENA_MAX": "1"})
+        self.assertLess(int(found.stdout), 1 << 20)
+
+
+class StuckTest(unittest.TestCase):
+    """One that stays in a C call that looks at nothing."""
+
+    def run_child(self, code):
+        begin = "import rexec\nmake = lambda: rexec.Cell(isolation='interpreter'," \
+                " limits=rexec.Limits(memory=None, wall=0.2))\n"
+        return subprocess.run([sys.executable, "-c", begin + textwrap.dedent(code)], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+
+    def test_counted(self):
+        found = self.run_child("""\
+            import gc, os
+            for n in range(4):
+                cell = make()
+                try:
+                    cell.run("import socket\\na, b = socket.socketpair()\\na.recv(1)")
+                except rexec.LimitExceeded as error:
+                    print(error.limit, cell.closed)
+                del cell
+                gc.collect()
+            try:
+                make()
+            except RuntimeError as error:
+                print(error)
+            print("exits", flush=True)
+            os._exit(0)
+            """)
+        self.assertEqual(found.stdout.splitlines(),
+                         ["wall True"] * 4 + ["4 interpreter cells could not be ended: no more are made",
+                                              "exits"], found.stderr)
+
+    def test_exit_with_cells_open(self):
+        found = self.run_child("""\
+            cell = make()
+            other = make()
+            print(cell.run("5").value)
+            future = other.start("while True: pass")
+            """)
+        self.assertEqual((found.stdout, found.stderr, found.returncode), ("5\n", "", 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
