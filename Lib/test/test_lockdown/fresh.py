@@ -17,6 +17,9 @@ from test import support
 with open(os.path.join(os.path.dirname(__file__), "child.py"), encoding="utf-8") as file:
     CHILD = file.read()
 
+# The allocators that fill what is freed, so that who uses it is seen; $PYTHONMALLOC.
+FILLING_MALLOC = "mimalloc_debug" if support.Py_GIL_DISABLED else "malloc_debug"
+
 Outcome = collections.namedtuple("Outcome", "returncode out err reports facts")
 
 

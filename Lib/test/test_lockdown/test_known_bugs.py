@@ -55,7 +55,7 @@ class KnownBugsTest(fresh.FolderTest):
                     outcome = fresh.scenario(
                         fresh.text(LOCK) + fresh.text(bug.source) + "report(lives=True)",
                         options=("-s", "-P"), expect=None, cwd=self.folder,
-                        env=fresh.environment(PYTHONMALLOC="malloc_debug"))
+                        env=fresh.environment(PYTHONMALLOC=fresh.FILLING_MALLOC))
                 self.assertFalse(fresh.died(outcome), outcome)
                 self.assertTrue(outcome.facts.get("lives"), outcome)
                 counts.add("end well")

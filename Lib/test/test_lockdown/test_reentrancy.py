@@ -1,7 +1,7 @@
 """C code that calls Python code, which calls it again or takes away what it works on.
 
-Each of these used memory that was gone.  Python's allocator hides that, so they run with that of
-the C library, which fills what it frees.
+Each of these used memory that was gone.  Python's allocator hides that, so they run with one
+that fills what it frees.
 """
 
 import unittest
@@ -14,7 +14,7 @@ class ReentrancyTest(unittest.TestCase):
         """Run source, locked with nothing kept; give its facts."""
         outcome = fresh.scenario(
             "lockdownlib.lockdown(keep=())\n" + fresh.text(source) + "report(lives=True)",
-            expect=None, options=("-s", "-P"), env=fresh.environment(PYTHONMALLOC="malloc_debug"))
+            expect=None, options=("-s", "-P"), env=fresh.environment(PYTHONMALLOC=fresh.FILLING_MALLOC))
         self.assertFalse(fresh.died(outcome), outcome)
         self.assertTrue(outcome.facts.get("lives"), outcome)
         return outcome.facts
@@ -236,6 +236,23 @@ class ReentrancyTest(unittest.TestCase):
             |report(inner=inner)
             """)
         self.assertEqual(facts["inner"], [["raised", "RuntimeError"]])
+
+    def test_a_profiler_that_goes_with_its_timer(self):
+        facts = self.check("""
+            |import _lsprof, gc
+            |code = compile("1", "name", "exec")
+            |class Profiler(_lsprof.Profiler): pass
+            |def make():
+            |    def timer():
+            |        return 1
+            |    profiler = Profiler(timer)
+            |    profiler.itself = profiler
+            |    profiler._pystart_callback(code, 0)
+            |gc.disable()
+            |make()
+            |report(found=gc.collect() > 0)
+            """)
+        self.assertTrue(facts["found"])
 
 
 if __name__ == "__main__":
