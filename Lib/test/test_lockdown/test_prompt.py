@@ -123,7 +123,7 @@ class TerminalTest(unittest.TestCase):
         terminal.until(PROMPTS)
         self.assertRegex(terminal.type("import json; json"),
                          re.escape(os.path.dirname(os.__file__)))
-        self.assertRegex(terminal.type("import pdb; pdb.set_trace()", "(Pdb) "), "> <stdin")
+        self.assertRegex(terminal.type("import pdb; pdb.set_trace()", "(Pdb) "), r"> \S*<stdin")
 
 
 class PipeTest(unittest.TestCase):
