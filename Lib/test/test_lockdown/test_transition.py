@@ -337,7 +337,7 @@ class PlaceTest(fresh.FolderTest):
             |def called(): pass
             |sys.settrace(trace)
             |called()
-            |report(first=first, state=state(), trace=attempt(sys.settrace, None))
+            |report(first=first, state=state(), trace=attempt(sys.settrace, trace))
             """).facts
         self.assertEqual(facts["first"], "locked")
         self.assertEqual(facts["state"], "locked")
