@@ -15,7 +15,7 @@ from .errors import CellClosed, CellCrashed, LimitExceeded
 from .limits import Limits, check_kept
 from .nest import Nest, Origin
 from .run import Future, Here, OnLoop, Result, Run, Usage
-from .values import Malformed, OverLimit, decode, encode, encode_parts
+from .values import Malformed, OverLimit, decode, encode_parts
 from .wait import Waiter, Waker
 
 CUT = "\n[output cut: its limit is {} bytes]\n"
@@ -224,7 +224,7 @@ class Cell:
     def _encode(self, value):
         """VALUE for the cell.  What is beyond the limits ends it, as everywhere."""
         try:
-            return encode(value, self.limits.value, self.limits.depth, self._refer)
+            return encode_parts(value, self.limits.value, self.limits.depth, self._refer)
         except OverLimit as over:
             raise self._exceed(over.limit) from None
 
@@ -451,7 +451,7 @@ class Cell:
             return
         if ok:
             try:
-                reply = encode(value, self.limits.value, self.limits.depth, self._refer)
+                reply = encode_parts(value, self.limits.value, self.limits.depth, self._refer)
             except OverLimit as over:
                 raise self._finish(run, over.limit) from None
             except (TypeError, ValueError) as error:

@@ -115,6 +115,8 @@ class Channel:
 
     # More is not worth it: the allocator would get it from the kernel each time.
     CHUNK = 64 << 10
+    # Between two looks at the clocks and at what came.
+    MOST_CHUNKS = 16
 
     def __init__(self, socket, value):
         socket.setblocking(False)
@@ -172,17 +174,20 @@ class Channel:
                 self._out[0] = data[sent:]
 
     def read(self):
-        """Take what is there."""
-        try:
-            data = self.socket.recv(self.CHUNK)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if data:
+        """Take what is there, or the beginning of it."""
+        for _ in range(self.MOST_CHUNKS):
+            try:
+                data = self.socket.recv(self.CHUNK)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.ended = True
+                return
             self.reader.feed(data)
-        else:
-            self.ended = True
+            if len(data) < self.CHUNK:
+                return
 
     def next(self):
         return self.reader.next()

@@ -38,6 +38,9 @@ LONGEST_START = 60
 # How long one that failed may take to say why.
 _LAST_WORDS = 5
 _ROOM = 1 << 46
+# What the kernel holds of what one end sent, if it lets us have so much: the fewer times two
+# processes take turns over a large value.
+_BUFFER = 1 << 20
 
 
 def is_own():
@@ -115,7 +118,10 @@ if hasattr(os, "register_at_fork"):
 def _socket_pair():
     """Two sockets, neither in the place of a standard stream that this process is without: in a
     child its own would be put there, and here others write to it."""
-    return tuple(map(_above_streams, socket.socketpair()))
+    pair = tuple(map(_above_streams, socket.socketpair()))
+    for end in pair:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+    return pair
 
 
 def _above_streams(end):

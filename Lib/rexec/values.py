@@ -55,6 +55,11 @@ class _Unfit(Exception):
 
 # ---- encoding ------------------------------------------------------------------------------------
 
+class Encoded(list):
+    """A value that was encoded: bytes and bytearrays to be put together.  In a value it is what
+    they are together, bytes."""
+
+
 class _Encoder:
     def __init__(self, budget, depth, refer):
         self.out = bytearray()
@@ -148,6 +153,16 @@ class _Encoder:
         else:
             # As it is, not copied: nobody can change it.
             self.parts += self.out, value
+            self.out = bytearray()
+
+    def put_encoded(self, value):
+        size = sum(map(len, value))
+        self.charge(size)
+        self.out += b"b" + _u32.pack(size)
+        if size < LARGE:
+            self.out += b"".join(value)
+        else:
+            self.parts += self.out, *value
             self.out = bytearray()
 
     def put_bytearray(self, value):
@@ -284,7 +299,7 @@ _PUT = {
     float: _Encoder.put_float, complex: _Encoder.put_complex, str: _Encoder.put_str,
     bytes: _Encoder.put_bytes, bytearray: _Encoder.put_bytearray, list: _Encoder.put_list,
     tuple: _Encoder.put_tuple, dict: _Encoder.put_dict, set: _Encoder.put_set,
-    frozenset: _Encoder.put_frozenset, range: _Encoder.put_range,
+    frozenset: _Encoder.put_frozenset, range: _Encoder.put_range, Encoded: _Encoder.put_encoded,
 }
 _SCALARS = (bool, int, float, complex, str, bytes)
 # A subclass crosses as its base, by the base's own methods.
@@ -335,7 +350,7 @@ def encode(value, budget=16 << 20, depth=100, refer=None):
 
 
 def encode_parts(value, budget=16 << 20, depth=100, refer=None):
-    """The same as a list of bytes and bytearrays to be put together."""
+    """The same as Encoded: what is large is not copied."""
     encoder = _Encoder(budget, depth, refer)
     try:
         encoder.put(value)
@@ -346,7 +361,7 @@ def encode_parts(value, budget=16 << 20, depth=100, refer=None):
                         f" cannot cross{place}: only plain data can"
                         + (" be a key or in a set" if unfit.keys else "")) from None
     encoder.parts.append(encoder.out)
-    return encoder.parts
+    return Encoded(encoder.parts)
 
 
 # ---- decoding ------------------------------------------------------------------------------------

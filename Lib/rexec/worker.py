@@ -12,7 +12,7 @@ import _rexec
 from rexec import guest
 from rexec.channel import (CALL, CANCEL, INVOKE, LIMIT, LIST, READY, REPLY, RESULT, RUN, SETUP, START,
                            STARTED)
-from rexec.values import OverLimit, decode, encode
+from rexec.values import OverLimit, decode, encode, encode_parts
 
 # Exit statuses of a worker that cannot report any more.
 NO_MEMORY = 113
@@ -112,7 +112,7 @@ class Worker:
 
     def begin_call(self, what, operation, args, kwargs, told=None):
         try:
-            data = encode((tuple(args), kwargs), self.value, self.depth, guest.refer)
+            data = encode_parts((tuple(args), kwargs), self.value, self.depth, guest.refer)
         except OverLimit as over:
             self.stop(over.limit)
         with self.guard:
@@ -241,7 +241,7 @@ class Worker:
 
     def report_value(self, value, text):
         try:
-            data = encode(value, self.value, self.depth, guest.refer)
+            data = encode_parts(value, self.value, self.depth, guest.refer)
         except (TypeError, ValueError) as error:
             return ("value", None, str(error), text)
         except OverLimit as over:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import unittest
 from test import support
 from test.test_lockdown import fresh, ledger
@@ -203,6 +204,17 @@ class SlotTest(unittest.TestCase):
             """).facts
         self.assertIn("filecmp", facts["error"])
         self.assertEqual(facts["second"][0], "done")
+
+    def test_what_stayed_for_a_right_goes_with_it(self):
+        facts = fresh.scenario("""
+            |lockdownlib.lockdown(keep=("proc", "fs.read"))
+            |first = sys.executable, sys._base_executable
+            |lockdownlib.lockdown(keep=("fs.read",))
+            |report(first=first, second=[sys.executable, sys._base_executable], version=sys.version)
+            """).facts
+        self.assertEqual(facts["first"], [sys.executable, sys._base_executable])
+        self.assertEqual(facts["second"], ["", ""])
+        self.assertEqual(facts["version"], sys.version)
 
     def test_finalizers_run_when_all_is_done(self):
         """What is taken away may be the last of something, whose end then is a guest's chance."""

@@ -12,7 +12,7 @@ import uuid
 
 from rexec import values
 from rexec.values import (DECIMAL_DIGITS, LONGEST_INT, SAME_HASH, Malformed, OverLimit, decode,
-                          encode)
+                          encode, encode_parts)
 
 ROUNDS = int(os.environ.get("REXEC_FUZZ", "3000"))
 MIB = 1 << 20
@@ -410,6 +410,24 @@ def mutate(chance, data, whole):
     elif place < len(data):
         data[place:place + 4] = struct.pack("<I", chance.choice(
             [0, 1, 2**31, 2**32 - 1, len(data), chance.getrandbits(32)]))[:len(data) - place]
+
+
+class EncodedTest(unittest.TestCase):
+    def test_in_a_value(self):
+        """What was encoded already crosses as the bytes that it is."""
+        for inner in (5, bytes(20), bytes(200_000), [bytes(200_000), "x", bytes(200_000)]):
+            data = encode(inner)
+            parts = encode_parts(inner)
+            self.assertEqual(b"".join(parts), data)
+            self.assertEqual(encode({"a": parts, "b": 1}), encode({"a": data, "b": 1}))
+            self.assertEqual(decode(encode([parts])), [data])
+            with self.assertRaises(OverLimit):
+                encode([parts], 64 * 2 + len(data) - 1)
+            encode([parts], 64 * 2 + len(data))
+
+    def test_a_large_part_is_not_copied(self):
+        data = bytes(200_000)
+        self.assertTrue(any(part is data for part in encode_parts([encode_parts(data)])))
 
 
 if __name__ == "__main__":
