@@ -66,7 +66,7 @@ typedef struct {
 
     /* Of the one who reads. */
     size_t first, last;
-    char input[READ_ROOM];
+    char *input;                  /* READ_ROOM bytes; pages of it that nobody uses cost nothing */
 
     void *kept_back;
     size_t kept_size;
@@ -262,21 +262,22 @@ reserve_stack(void)
 }
 
 PyDoc_STRVAR(channel_doc,
-"Channel(fd, leave)\n"
+"Channel(fd, leave, parent=0)\n"
 "--\n"
 "\n"
 "The cell's end of the socket fd, which it takes over.\n"
 "\n"
 "If leave is true the process is a cell: it ends with the thread that started it,\n"
-"and, from watch() on, when the other end is closed.");
+"at once if parent is given and was not its parent any more, and, from watch() on,\n"
+"when the other end is closed.");
 
 static PyObject *
 channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    int fd, leave;
-    static char *keywords[] = {"fd", "leave", NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ip:Channel", keywords, &fd,
-                                     &leave))
+    int fd, leave, parent = 0;
+    static char *keywords[] = {"fd", "leave", "parent", NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ip|i:Channel", keywords, &fd,
+                                     &leave, &parent))
     {
         return NULL;
     }
@@ -287,6 +288,12 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->fd = self->told = self->woken = -1;
     self->leave = leave;
     pthread_mutex_init(&self->lock, NULL);
+    self->input = PyMem_RawMalloc(READ_ROOM);
+    if (self->input == NULL) {
+        PyErr_NoMemory();
+        Py_DECREF(self);
+        return NULL;
+    }
     self->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->told < 0 || self->woken < 0) {
@@ -301,6 +308,9 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
             PyErr_SetFromErrno(PyExc_OSError);
             Py_DECREF(self);
             return NULL;
+        }
+        if (parent != 0 && getppid() != parent) {
+            _exit(0);       // before it could be told
         }
     }
     return (PyObject *)self;
@@ -330,6 +340,7 @@ channel_dealloc(Channel *self)
     if (self->kept_back != NULL) {
         munmap(self->kept_back, self->kept_size);
     }
+    PyMem_RawFree(self->input);
     pthread_mutex_destroy(&self->lock);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);

@@ -191,6 +191,23 @@ lockdownlib_status(PyObject *module, PyObject *Py_UNUSED(ignored))
     return status;
 }
 
+PyDoc_STRVAR(lock_for_forks_doc,
+"_lock_for_forks($module, keep, /)\n"
+"--\n"
+"\n"
+"For the fork server of cells: lock, and scrub here what its forks would have to\n"
+"when they lock the rest.  Nothing may be learned in between.");
+
+static PyObject *
+lockdownlib_lock_for_forks(PyObject *Py_UNUSED(module), PyObject *keep)
+{
+    uint32_t rights = 0;
+    if (read_keep(keep, &rights) < 0 || _PyLockdown_EnterForForks(rights) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(program_read_doc,
 "_program_read($module, /)\n"
 "--\n"
@@ -240,6 +257,7 @@ static PyMethodDef methods[] = {
      METH_VARARGS | METH_KEYWORDS, lockdown_doc},
     {"status", lockdownlib_status, METH_NOARGS, status_doc},
     {"_is_pending", lockdownlib_is_pending, METH_NOARGS, is_pending_doc},
+    {"_lock_for_forks", lockdownlib_lock_for_forks, METH_O, lock_for_forks_doc},
     {"_program_read", lockdownlib_program_read, METH_NOARGS, program_read_doc},
     {"_why_not_package", lockdownlib_why_not_package, METH_O, why_not_package_doc},
     {NULL, NULL},

@@ -391,8 +391,8 @@ add_bits(uint32_t *word, uint32_t bits)
     (void)_Py_atomic_or_uint32(word, bits);
 }
 
-int
-PyLockdown_Enter(uint32_t keep, int kernel)
+static int
+enter(uint32_t keep, int kernel, int whole)
 {
     PyThreadState *tstate = _PyThreadState_GET();
     PyInterpreterState *interp = tstate->interp;
@@ -416,9 +416,11 @@ PyLockdown_Enter(uint32_t keep, int kernel)
                            | Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_FS_WRITE
                            | Py_LOCKDOWN_FD;
     if ((refuse & Py_LOCKDOWN_ENV) != 0
-        && (refuse & spare & ~_PyLockdown_Refusals()) != 0)
+        && (refuse & spare & ~_PyLockdown_Refusals()) != 0
+        && !interp->lockdown.scrubbed_whole)
     {
-        scrub = _PyLockdown_PrepareScrub(refuse, _PyLockdown_HIDES(ENV));
+        scrub = _PyLockdown_PrepareScrub(whole ? Py_LOCKDOWN_ALL : refuse,
+                                         _PyLockdown_HIDES(ENV));
         if (scrub == NULL) {
             return -1;
         }
@@ -480,8 +482,28 @@ PyLockdown_Enter(uint32_t keep, int kernel)
             // Who may look at all that the collector knows finds what is dead, too.
             PyGC_Collect();
         }
+        interp->lockdown.scrubbed_whole = whole;
     }
     return 0;
+}
+
+int
+PyLockdown_Enter(uint32_t keep, int kernel)
+{
+    return enter(keep, kernel, 0);
+}
+
+int
+_PyLockdown_EnterForForks(uint32_t keep)
+{
+    PyInterpreterState *interp = _PyInterpreterState_GET();
+    if (_PyLockdown_Refusals() != 0 || (keep & Py_LOCKDOWN_ENV) != 0) {
+        // Code that is locked must not keep a later lock from its work.
+        PyErr_SetString(interp->lockdown.error,
+                        "only the first lock, and one that refuses env, can be for forks");
+        return -1;
+    }
+    return enter(keep, Py_LOCKDOWN_KERNEL_OFF, 1);
 }
 
 /* ---- an interpreter's beginning and end ------------------------------------ */

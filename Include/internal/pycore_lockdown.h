@@ -141,6 +141,11 @@ extern PyStatus _PyLockdown_ReadRequest(const PyConfig *config);
 extern int _PyLockdown_UseSafeFrozen(void);
 extern int _PyLockdown_ArmProgram(void);
 extern int _PyLockdown_EnterProgram(void);
+
+/* lockdown.c: for a process whose forks lock the rest at once, and that makes
+   nothing in between which tells of the outside: what lies in its memory is
+   scrubbed as if nothing were kept, here and not in each fork. */
+extern int _PyLockdown_EnterForForks(uint32_t keep);
 extern int _PyLockdown_ReadProgram(FILE *file, char **text);
 extern void _PyLockdown_KeepProgramText(PyObject *text);
 extern int _PyLockdown_EnterArmedProgram(PyCodeObject *code);

@@ -80,6 +80,10 @@ struct _lockdown_interp_state {
     uint32_t refused;
     /* The numbers of threads that Python code keeps are the shown ones. */
     int renumbered;
+
+    /* A scrub has taken what any lock would, also what could have stayed for the
+       sake of a right. */
+    int scrubbed_whole;
     /* So are those of functions of C. */
     int functions_shown;
     /* LockdownError and its two subclasses. */

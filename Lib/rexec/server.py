@@ -1,6 +1,8 @@
 """The fork server's own half: a worker that imported what cells need and never runs their code.
 
-A cell is a fork of it, which then sets its limits, locks, and is told whose it is, as every worker.
+It locks what it does not need for that: whatever a lock has to change is then changed once, on pages
+that all cells share.  A cell is a fork of it, which then sets its limits, locks the rest, and is told
+whose it is, as every worker.
 The supervisor's half is in process.py.  What the supervisor sends comes with two descriptors: the
 cell's end of its channel, and its standard error.
 """
@@ -13,6 +15,8 @@ from rexec import worker
 from rexec.channel import (FORK, FORKED, HEADER, READY, REAP, REAPED, START, VERSION)
 from rexec.values import decode, encode
 
+# The rights that are needed to make cells and to limit them.
+_KEPT = ("fd", "fs.read", "ipc", "proc", "runtime")
 # Of requests, which are the supervisor's own, and small.
 _UNLIMITED = 1 << 46
 
@@ -21,6 +25,7 @@ class _Server:
     def __init__(self, fd):
         import _socket
         import array
+        self.pid = posix.getpid()
         self.array = array.array
         # It keeps the descriptor, and has the kernel end this process with its supervisor.
         self.guard = _rexec.Channel(fd, True)
@@ -59,10 +64,9 @@ class _Server:
         """A new cell.  In the cell this never returns."""
         channel, stderr = fds
         try:
-            parent = posix.getpid()
             pid = posix.fork()
             if pid == 0:
-                self.become(parent, start, channel, stderr)
+                self.become(start, channel, stderr)
             pidfd = posix.pidfd_open(pid)
         except OSError as error:
             self.send(FORKED, (0, error.errno))
@@ -75,7 +79,7 @@ class _Server:
         finally:
             posix.close(pidfd)
 
-    def become(self, parent, start, channel, stderr):
+    def become(self, start, channel, stderr):
         try:
             self.socket.close()
             self.guard = None
@@ -83,7 +87,7 @@ class _Server:
             posix.close(stderr)
             posix.setsid()
             _make_different()
-            worker.become(channel, start, parent)
+            worker.become(channel, start, self.pid)
         except BaseException as error:
             sys.excepthook(type(error), error, error.__traceback__)
         finally:
@@ -103,12 +107,18 @@ class _Server:
             kind, value, fds = self.receive()
             if kind == START:
                 worker.prepare(value)
+                _lock()
                 _settle()
                 self.send(READY, None)
             elif kind == FORK:
                 self.fork(value, fds)
             elif kind == REAP:
                 self.reap(value)
+
+
+def _lock():
+    import lockdownlib
+    lockdownlib._lock_for_forks(_KEPT)
 
 
 def _settle():

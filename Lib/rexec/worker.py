@@ -19,6 +19,7 @@ NO_MEMORY = 113
 # Kept back for the report: a mebibyte, and what the allocator takes at a time.
 KEPT_BACK = 2 << 20
 _UNLIMITED = 1 << 46
+_most_memory = None     # the hard limit of the address space
 
 # Called with the setup, once, after the lock and before the first run: each gives code something
 # that was allowed to it.
@@ -277,6 +278,12 @@ class Worker:
 
 def prepare(start):
     """Import what was asked for, from where it was said to be.  All of this is trusted."""
+    import _signal
+    import lockdownlib
+    import resource
+    global _most_memory
+    # The fork server is locked by the time when its forks want to know.
+    _, _most_memory = resource.getrlimit(resource.RLIMIT_AS)
     if start["preload"]:
         import site
         site.main()
@@ -294,22 +301,17 @@ def limit(memory):
         with open("/proc/self/statm", "rb", buffering=0) as file:
             pages = int(file.read(100).split()[0])
         most = pages * resource.getpagesize() + memory
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        if hard != resource.RLIM_INFINITY:
-            most = min(most, hard)
+        if _most_memory != resource.RLIM_INFINITY:
+            most = min(most, _most_memory)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def become(fd, start, parent=None):
+def become(fd, start, parent=0):
     """Lock, say so, and serve as a cell on the socket FD; never returns.  PARENT is the pid of the
     process that this one ends with, if it may have ended by now."""
     import _signal
     import lockdownlib
-    channel = _rexec.Channel(fd, True)
-    if parent is not None:
-        import posix
-        if posix.getppid() != parent:
-            channel.leave(0)
+    channel = _rexec.Channel(fd, True, parent)
     worker = Worker(channel)
     worker.most_threads = start.get("threads")
     guest.prepare(worker)

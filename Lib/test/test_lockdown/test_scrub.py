@@ -216,6 +216,31 @@ class SlotTest(unittest.TestCase):
         self.assertEqual(facts["second"], ["", ""])
         self.assertEqual(facts["version"], sys.version)
 
+    def test_for_forks(self):
+        """What a later lock would have to take is gone at once, and locked code cannot ask for it."""
+        facts = fresh.scenario("""
+            |import os
+            |def again():
+            |    try:
+            |        lockdownlib._lock_for_forks(("proc",))
+            |    except lockdownlib.LockdownError:
+            |        return "refused"
+            |file = open(os.devnull)
+            |first = sys.executable, file.name
+            |lockdownlib._lock_for_forks(("proc", "fs.read", "fd"))
+            |second = sys.executable, file.name
+            |keep = sorted(lockdownlib.status().keep)
+            |refused = again()
+            |lockdownlib.lockdown(keep=())
+            |report(first=first, second=second, keep=keep, refused=refused,
+            |       locked=lockdownlib.status().keep)
+            """).facts
+        self.assertEqual(facts["first"], [sys.executable, os.devnull])
+        self.assertEqual(facts["second"], ["", "<locked>"])
+        self.assertEqual(facts["keep"], ["fd", "fs.read", "proc"])
+        self.assertEqual(facts["refused"], "refused")
+        self.assertFalse(facts["locked"])
+
     def test_finalizers_run_when_all_is_done(self):
         """What is taken away may be the last of something, whose end then is a guest's chance."""
         facts = fresh.scenario("""

@@ -1,7 +1,9 @@
 """The fork server, seen from outside."""
 
+import errno
 import os
 import signal
+import tempfile
 import unittest
 
 import rexec
@@ -69,6 +71,29 @@ class ServerTest(CellTest):
         self.assertIn("Lock", caught.exception.type_name)
         with make_cell() as cold, self.fork() as cell:
             self.assertEqual(cell.kernel, cold.kernel)
+
+    def test_memory_is_shared(self):
+        """What the lock has to change is changed in the server, once."""
+        def own(worker):
+            with open(f"/proc/{worker.pid}/smaps_rollup") as file:
+                return sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
+        with make_cell(preload=["json"]) as cold, self.fork() as cell:
+            self.assertLess(own(cell._worker), own(cold._worker) / 3)
+
+    def test_the_server_is_locked(self):
+        """A hook of a module that it preloaded reaches no more than a cell's code could."""
+        with tempfile.TemporaryDirectory() as folder:
+            victim = os.path.join(folder, "victim")
+            with open(os.path.join(folder, "trusted.py"), "w") as file:
+                file.write("import os\ntold = []\ndef tell():\n    try:\n"
+                           f"        open({victim!r}, 'w').close()\n"
+                           "    except OSError as error: told.append(error.errno)\n"
+                           "os.register_at_fork(before=tell)\n")
+            server = process.Server(process.find_python(PYTHON), ["trusted"], [folder])
+            self.addCleanup(server.close)
+            with rexec.Cell(_worker=server.fork(256 << 20, "try")) as cell:
+                self.assertEqual(cell.run("import trusted; trusted.told").value, [errno.EPERM])
+            self.assertFalse(os.path.exists(victim))
 
     def test_cells_share_no_state(self):
         first, second = self.fork(), self.fork()
