@@ -215,6 +215,32 @@ class CreateTest(fresh.FolderTest):
         self.assertNotEqual(calls[False], [])
 
 
+class MemoryTest(unittest.TestCase):
+
+    @unittest.skipIf(sys.version_info < (3, 13, 15), "older releases delete what is not there")
+    @support.nomemtest
+    def test_no_memory_for_an_interpreter(self):
+        # It ended the process: the creator was attached a second time.
+        for number in range(4):
+            with self.subTest(number):
+                facts = fresh.scenario("""
+                    |import _interpreters, _testcapi
+                    |lockdownlib.lockdown(keep=("code", "env", "import", "inspect"))
+                    |number = int(sys.argv[1])
+                    |_testcapi.set_nomemory(number, number + 1)
+                    |try:
+                    |    _interpreters.create("isolated")
+                    |except (MemoryError, _interpreters.InterpreterError):
+                    |    error = True
+                    |else:
+                    |    error = False
+                    |finally:
+                    |    _testcapi.remove_mem_hooks()
+                    |report(error=error)
+                    """, str(number)).facts
+                self.assertTrue(facts["error"])
+
+
 class FamilyTest(unittest.TestCase):
     """Interpreters, queues and channels go by numbers; those of others are refused."""
 
