@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cpython/lockdown.h"       // Py_LOCKDOWN_FS_READ
+#include "pycore_lockdown_stack.h"  // _PyLockdown_STACK_IS_SHORT()
 
 #ifdef __cplusplus
 extern "C" {

@@ -10,7 +10,9 @@ from overlay import OverlayError, release_key
 RIGHTS = ("fs.read", "fs.write", "fd", "proc", "net", "import", "env", "code", "inspect",
           "runtime", "ipc")
 HEADER = '#include "pycore_lockdown.h"'
-GUARD = re.compile(r"\b_PyLockdown_REFUSED(?:_FOR)?\s*\(")
+# Not a right: the function calls others of its kind, as deep as objects are nested.
+STACK = "stack"
+GUARD = re.compile(r"\b_PyLockdown_(?:REFUSED(?:_FOR)?|STACK_IS_SHORT)\s*\(")
 
 _PYTHON_H = re.compile(r'^[ \t]*#[ \t]*include[ \t]*["<]Python\.h[">][^\n]*\n', re.MULTILINE)
 # Some modules reach Python.h by a header of their own, which is then the first they include.
@@ -30,6 +32,8 @@ class Row(namedtuple("Row", "table line right function error since until name re
     @property
     def check(self):
         """The C expression that is true when the call is refused."""
+        if self.right == STACK:
+            return "_PyLockdown_STACK_IS_SHORT()"
         asked = _ASKED.match(self.right)
         if asked:
             arguments = asked[2].replace(",", ", ")
@@ -67,9 +71,9 @@ def parse_table(item, problems):
         count = len(problems)
         if not row.reason:
             problems.append(f"{where}: has no reason: say why the function needs the right")
-        if right not in RIGHTS and not _ASKED.match(right):
-            problems.append(f"{where}: {right} is not a right: use one of {' '.join(RIGHTS)}"
-                            f" or @name(arguments)")
+        if right not in RIGHTS and right != STACK and not _ASKED.match(right):
+            problems.append(f"{where}: {right} is not a right: use one of {' '.join(RIGHTS)},"
+                            f" @name(arguments), or {STACK}")
         if not function.isidentifier():
             problems.append(f"{where}: is not the name of a C function: correct it")
         for bound in (row.since, row.until):
@@ -101,7 +105,8 @@ def apply_rows(rows, name, texts, release, problems):
     """Put the checks of ROWS into TEXTS (file name -> text) in place.
 
     NAME is the file that the table belongs to; TEXTS holds it and, if there is one, its clinic
-    header.  Returns {C function: (operation, row)} for the rows that serve RELEASE.
+    header.  Returns {C function: (operation, row)} for the rows that serve RELEASE; there is no
+    operation where nothing is refused.
     """
     known = clinic.operations(texts[name])
     found = {file: {} for file in texts}
@@ -129,7 +134,9 @@ def apply_rows(rows, name, texts, release, problems):
                             f" name, or bound the row with since= or until=")
             continue
         operation = row.name or known.get(row.function)
-        if operation is None:
+        if row.right == STACK:
+            operations[row.function] = (None, row)
+        elif operation is None:
             problems.append(f"{where}: no Argument Clinic block names it: add name=module.function")
         else:
             operations[row.function] = (operation, row)

@@ -163,7 +163,7 @@ class Weave:
         also = header if header in texts else None
         # A function that is known by its own name alone needs no entry.
         operations = {f: [operation, row.where] for f, (operation, row) in made.items()
-                      if f != operation}
+                      if operation not in (None, f)}
         self.outputs[name] = Output(texts[name].encode("utf-8"), mode, operations, key, also)
         if also:
             self.outputs[also] = Output(texts[also].encode("utf-8"), mode)
