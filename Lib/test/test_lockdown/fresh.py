@@ -87,6 +87,21 @@ def died(outcome):
     return outcome.returncode < 0 or "Fatal Python error" in outcome.err
 
 
+class LivingTest(unittest.TestCase):
+    """A test whose programs run locked with nothing kept, each in a process that must live."""
+
+    options, variables = ("-I",), {}
+
+    def check(self, source, before=""):
+        """Run source, locked, and before it what is done unlocked; give its facts."""
+        outcome = scenario(text(before) + "lockdownlib.lockdown(keep=())\n" + text(source)
+                           + "report(lives=True)", expect=None, options=self.options,
+                           env=environment(**self.variables))
+        self.assertFalse(died(outcome), outcome)
+        self.assertTrue(outcome.facts.get("lives"), outcome)
+        return outcome.facts
+
+
 class Counts:
     """Counts of what a test saw, shown so that a table emptied by mistake is noticed."""
 

@@ -8,15 +8,7 @@ import unittest
 from test.test_lockdown import fresh
 
 
-class CorruptionTest(unittest.TestCase):
-
-    def check(self, source):
-        """Run source, locked with nothing kept; give its facts."""
-        outcome = fresh.scenario("lockdownlib.lockdown(keep=())\n" + fresh.text(source)
-                                 + "report(lives=True)", expect=None)
-        self.assertFalse(fresh.died(outcome), outcome)
-        self.assertTrue(outcome.facts.get("lives"), outcome)
-        return outcome.facts
+class CorruptionTest(fresh.LivingTest):
 
     def test_defaults_of_a_generic_function(self):
         facts = self.check("""

@@ -8,16 +8,9 @@ import unittest
 from test.test_lockdown import fresh
 
 
-class ReentrancyTest(unittest.TestCase):
+class ReentrancyTest(fresh.LivingTest):
 
-    def check(self, source):
-        """Run source, locked with nothing kept; give its facts."""
-        outcome = fresh.scenario(
-            "lockdownlib.lockdown(keep=())\n" + fresh.text(source) + "report(lives=True)",
-            expect=None, options=("-s", "-P"), env=fresh.environment(PYTHONMALLOC=fresh.FILLING_MALLOC))
-        self.assertFalse(fresh.died(outcome), outcome)
-        self.assertTrue(outcome.facts.get("lives"), outcome)
-        return outcome.facts
+    options, variables = ("-s", "-P"), {"PYTHONMALLOC": fresh.FILLING_MALLOC}
 
     def test_a_buffer_detached_by_its_raw_object(self):
         facts = self.check("""
