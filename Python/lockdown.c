@@ -93,12 +93,24 @@ operation_of(const char *function)
 
 #ifdef LOCKDOWN_MUTANT
 /* Only in the program that tests of the tests are run with, and in no other
-   build: the guard of the function that $LOCKDOWN_OFF names is not there. */
+   build: the guards of the functions that $LOCKDOWN_OFF names, with colons
+   between them, are not there. */
 static int
 is_switched_off(const char *function)
 {
-    const char *off = getenv("LOCKDOWN_OFF");
-    return off != NULL && (strcmp(off, function) == 0 || strcmp(off, "*") == 0);
+    size_t size = strlen(function);
+    for (const char *off = getenv("LOCKDOWN_OFF"); off != NULL;
+         off = strchr(off, ':'))
+    {
+        off += *off == ':';
+        if (strcmp(off, "*") == 0
+            || (strncmp(off, function, size) == 0
+                && (off[size] == ':' || off[size] == '\0')))
+        {
+            return 1;
+        }
+    }
+    return 0;
 }
 #endif
 

@@ -46,7 +46,16 @@ extern _Py_thread_local struct _PyLockdown_stack _PyLockdown_stack;
 static inline uintptr_t
 _PyLockdown_StackAddress(void)
 {
-    return (uintptr_t)__builtin_frame_address(0);
+    // Not __builtin_frame_address(): a function would set up a frame to have one.
+    uintptr_t address;
+#if defined(__x86_64__)
+    __asm__("movq %%rsp, %0" : "=r" (address));
+#elif defined(__aarch64__)
+    __asm__("mov %0, sp" : "=r" (address));
+#else
+    address = (uintptr_t)__builtin_frame_address(0);
+#endif
+    return address;
 }
 #endif
 

@@ -6,25 +6,56 @@ Usage: python -m test.test_lockdown.mutation [--jobs=N] [FUNCTION ...]
 that $LOCKDOWN_OFF names is not there. Each row of this platform (or only those of the functions
 named) is taken away from it in turn, and the tests that are about the row run: its probes, its call
 with nonsense, or the test that NOT_CALLED names. A row that no test misses is a survivor.
+
+A row of an .inert table stands for whole files: it is taken away file by file, and test_inert looks
+for what no longer refuses.
 """
 
 import argparse
 import concurrent.futures
 import os
+import re
 import signal
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 from test import support
-from test.test_lockdown import fresh, probes, test_guards, test_refused
+from test.test_lockdown import fresh, probes, test_guards, test_inert, test_refused
 
 MUTANT = os.path.join(os.path.dirname(os.path.realpath(sys.executable)), "python-mutant")
 # How a row's tests ended, as the exit status of the process that ran them.
 GREEN, RED, ABSENT = 0, 1, 3
+# A function that an .inert table guards, as the weave has left it.
+INERT = re.compile(r"^(?:\w[\w* ]*[* ])?(\w+)\((?:[^;{}()]|\(\w*\))*\)\s*\{\s*"
+                   r"if \(_PyLockdown_REFUSED\(\w+\)\) return ", re.MULTILINE)
+
+
+def inert_rows():
+    """A row for each file that an .inert table guards: its functions, and its name as operation."""
+    found = []
+    for table in sorted(Path(test_guards.overlay(), "Modules").glob("*.inert")):
+        for number, line in enumerate(table.read_text().splitlines(), 1):
+            right, _, files = line.partition(" ")
+            if not line or right == "#":
+                continue
+            for path in sorted(Path(test_guards.TREE).glob(files.split()[0])):
+                functions = []
+                for made in path, path.parent / "clinic" / f"{path.name}.h":
+                    if made.exists():
+                        functions += INERT.findall(made.read_text())
+                if functions:
+                    found.append(test_guards.Row(
+                        f"Modules/{table.name}", number, right, ":".join(functions),
+                        path.relative_to(test_guards.TREE).as_posix()))
+    return found
 
 
 def run_tests(operation):
     """Run the tests that are about one operation, in this process, which is the mutant."""
+    if "/" in operation:
+        suite = unittest.TestSuite([test_inert.InertTest("test_everything_refuses")])
+        return GREEN if run_suite(suite) else RED
     loader = unittest.defaultTestLoader
     suite = unittest.TestSuite()
 
@@ -50,12 +81,15 @@ def run_tests(operation):
         suite.addTest(Row("test_each_row_refuses_for_its_right"))
     if Probes.probes:
         suite.addTest(Probes("test_each_is_refused_for_its_own_right"))
-    with open(os.devnull, "w") as null:
-        result = unittest.TextTestRunner(null).run(suite)
-    if not result.wasSuccessful():
+    if not run_suite(suite):
         return RED
     elsewhere = test_guards.listed(operation, test_guards.ELSEWHERE)
     return ABSENT if not Probes.probes and (operation in Row.absent or elsewhere) else GREEN
+
+
+def run_suite(suite):
+    with open(os.devnull, "w") as null:
+        return unittest.TextTestRunner(null).run(suite).wasSuccessful()
 
 
 def take_away(row):
@@ -98,8 +132,8 @@ def main():
         return run_tests(args.operation)
     if not os.path.exists(MUTANT):
         parser.error("there is no python-mutant: run make mutant")
-    rows = [row for row in test_guards.rows()
-            if not args.functions or row.function in args.functions]
+    rows = [row for row in test_guards.rows() + inert_rows()
+            if not args.functions or {row.function, row.operation} & {*args.functions}]
     seen = 0
 
     def tell(row, outcome):
@@ -110,7 +144,7 @@ def main():
                   file=sys.stderr, flush=True)
     green, absent = survivors(rows, args.jobs, tell)
     for row in green:
-        print(f"no test misses {row.file}:{row.line}: {row.function} ({row.operation})")
+        print(f"no test misses {row.file}:{row.line}: {row.function[:70]} ({row.operation})")
     print(f"mutation: {len(rows) - len(absent)} rows taken away, {len(green)} that no test misses;"
           f" {len(absent)} rows are not built here")
     return RED if green or len(rows) == len(absent) else GREEN

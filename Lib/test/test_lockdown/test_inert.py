@@ -36,6 +36,8 @@ PROGRAM = """
     |        if isinstance(value, types.GetSetDescriptorType) and made is not None:
     |            if key not in ("__dict__", "__weakref__"):
     |                found[f"{name}.{key}"] = lambda *args, value=value: value.__get__(made, cls)
+    |        elif key == "__new__" and cls.__name__ in MAKE:
+    |            found[f"{name}.__new__"] = cls
     |        elif isinstance(value, METHODS) and key not in LEFT:
     |            if isinstance(value, types.BuiltinFunctionType):
     |                found[f"{name}.{key}"] = value
@@ -45,6 +47,9 @@ PROGRAM = """
     |                found[f"{name}.{key}"] = (
     |                    lambda *args, value=value, first=first, arguments=arguments:
     |                    value(first, *arguments, *args))
+    |# Types with a constructor of their own; Python's makes what refuses then.
+    |MAKE = ("ndarray", "staticarray", "HeapCCollection", "ObjExtraData", "testBuf",
+    |        "_test_structmembersType_NewAPI", "_test_structmembersType_OldAPI")
     |# To be released may not fail.
     |LEFT = "__new__", "__del__", "__release_buffer__"
     |# Where a type says so, these are Python's own, which any object has.
