@@ -195,6 +195,44 @@ class DepthTest(fresh.LivingTest):
             """)
         self.assertEqual(facts["gone"], 150_000)
 
+    def test_guards_at_the_end_of_the_stack(self):
+        """A guard that has no stack left for its own error lets nothing through."""
+        facts = self.check("""
+            |calls = [lambda: open("/"), lambda: os.listdir("/"), lambda: os.stat("/"), os.getpid,
+            |         lambda: io.FileIO("/"), socket.socket, os.fork, os.pipe, gc.get_objects,
+            |         sys._current_frames, lambda: sys.settrace(print), lambda: mmap.mmap(0, 10),
+            |         lambda: os.kill(0, 0), lambda: posix.open("/", 0)]
+            |found, ran = set(), []
+            |def innermost():
+            |    ran.append(1)
+            |    for call in calls:
+            |        try:
+            |            found.add(f"{call()!r} was done")
+            |        except BaseException as error:
+            |            found.add(type(error).__name__)
+            |def reached(depth):
+            |    call = innermost
+            |    for _ in range(depth):
+            |        outer = functools.partial(print)
+            |        outer.__setstate__((call, (), {}, None))
+            |        call = outer
+            |    ran.clear()
+            |    try:
+            |        call()
+            |    except RecursionError:
+            |        pass
+            |    return bool(ran)
+            |low, high = 1, 400_000
+            |while high - low > 1:
+            |    middle = (low + high) // 2
+            |    low, high = (middle, high) if reached(middle) else (low, middle)
+            |for depth in range(low - 30, low + 2):
+            |    reached(depth)
+            |report(found=sorted(found), low=low)
+            """, before="import functools, gc, io, mmap, os, posix, socket")
+        self.assertEqual(facts["found"], ["LockdownPermissionError", "RecursionError"])
+        self.assertGreater(facts["low"], 1000)
+
     def test_an_object_that_calls_itself(self):
         facts = self.check("""
             |import functools
