@@ -3,8 +3,9 @@
 Usage: python-mutant -m test.test_lockdown.locked.worker FILE, with $LOCKDOWN_NOTES the number of a
 descriptor of a file that was opened to read and to append.
 
-The process imports the file and what it imports, as a host would, and forks: each child locks
-itself with keep=() and runs the methods of one class, and after a death or a wait without end another
+The process imports the file and what it imports, as a host would, and forks: each child prepares
+what the file prepares as a whole (setUpModule), which is the host's part too, locks itself with
+keep=() and runs the methods of one class, and after a death or a wait without end another
 child goes on with the rest. A method that did not pass runs again in a child of its own, locked, and
 once in one that is not. If rights were refused while it ran, it runs again with these kept, until
 it passes or nothing more is refused; those rights are then kept too of which no refusal tells,
@@ -146,6 +147,26 @@ class Telling(unittest.TestResult):
         pass
 
 
+class Prepared(unittest.TestSuite):
+    """A suite of tests whose module was prepared, and ends with the process."""
+
+    def _handleModuleFixture(self, test, result):
+        pass
+
+    def _handleModuleTearDown(self, result):
+        pass
+
+
+def suite_of(tests):
+    """A suite of tests of one module, which is prepared here if that goes well."""
+    module = sys.modules[type(tests[0]).__module__]
+    try:
+        getattr(module, "setUpModule", lambda: None)()
+    except Exception:
+        return unittest.TestSuite(tests)        # tries again, and tells
+    return Prepared(tests)
+
+
 def processor_time(child):
     """Seconds of processor time that a child has taken, where the system tells."""
     try:
@@ -187,7 +208,7 @@ class File:
             out.write(json.dumps([word, number, text, refusals]).encode() + b"\n")
 
         result = Telling(tell, self.notes, len(numbers) == 1)
-        suite = unittest.TestSuite(self.tests[number] for number in numbers)
+        suite = suite_of([self.tests[number] for number in numbers])
         if keep is not None:
             lockdownlib.lockdown(keep=keep, kernel=self.kernel)
         try:
