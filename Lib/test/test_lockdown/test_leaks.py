@@ -26,7 +26,8 @@ class LeakTest(fresh.FolderTest):
     def secrets(self, env):
         """What nothing may tell, by what it is."""
         texts = {"folder": self.folder, "library": os.path.dirname(os.__file__),
-                 "interpreter": sys.executable, "prefix": sys.prefix, "host": os.uname().nodename,
+                 "interpreter": sys.executable, "base prefix": sys.base_prefix,
+                 "name": os.uname().nodename,
                  "release": os.uname().release, "kernel": os.uname().version}
         texts.update((f"${name}", value) for name, value in env.items() if SECRET in value)
         return {name: text for name, text in texts.items()
@@ -38,6 +39,11 @@ class LeakTest(fresh.FolderTest):
         folder, cwd = (os.path.join(self.folder, SECRET + name) for name in ("Files", "Cwd"))
         os.mkdir(folder)
         os.mkdir(cwd)
+        prefix = os.path.join(self.folder, SECRET + "Prefix")
+        self.write(f"{SECRET}Prefix/pyvenv.cfg", f"home = {os.path.dirname(sys.executable)}\n")
+        os.mkdir(os.path.join(prefix, "bin"))
+        python = os.path.join(prefix, "bin", "python")
+        os.symlink(sys.executable, python)
         env = {name: SECRET + name for name in ("USER", "LOGNAME", "VARIABLE", "LANGUAGE")}
         env.update(HOME=f"/home/{SECRET}HOME", TMPDIR=folder, PATH=f"/{SECRET}PATH:/usr/bin:/bin",
                    PYTHONPATH=f"/{SECRET}PYTHONPATH", http_proxy=f"http://{SECRET}proxy:80",
@@ -51,8 +57,9 @@ class LeakTest(fresh.FolderTest):
             # What an object of C holds is seen by who may look at all that the collector knows.
             del env["SSLKEYLOGFILE"]
         facts = fresh.run("-X", f"word={SECRET}", *options, program, lock, cwd=cwd, env=env,
-                          stdin=json.dumps(self.secrets(env) | {
-                              "files": folder, "cwd": cwd, "any": SECRET})).facts
+                          program=python, stdin=json.dumps(self.secrets(env) | {
+                              "files": folder, "cwd": cwd, "prefix": prefix,
+                              "host": SECRET + "Host", "any": SECRET})).facts
         if support.verbose:
             print(f"leaks, {lock} {' '.join(options)}: {facts['modules']} modules imported, "
                   f"{facts['counts']}, secrets {facts['told']}")
