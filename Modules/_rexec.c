@@ -716,6 +716,10 @@ channel_leave(Channel *self, PyObject *arg)
 
 #define THREADS_KEY "_rexec.threads"
 
+/* Whether any interpreter of the process has a limit: where none has, a start must not fail for
+   want of the memory that it takes to look. */
+static int threads_limited;
+
 PyDoc_STRVAR(channel_limit_threads_doc,
 "limit_threads(most, call)\n"
 "--\n"
@@ -743,6 +747,9 @@ channel_limit_threads(Channel *Py_UNUSED(self), PyObject *args)
               ? PyDict_SetDefaultRef(state, key, limit, NULL) : -1;
     Py_XDECREF(key);
     Py_XDECREF(limit);
+    if (set == 0) {
+        _Py_atomic_store_int(&threads_limited, 1);
+    }
     if (set > 0) {
         PyErr_SetString(PyExc_RuntimeError, "there is a limit already");
     }
@@ -753,6 +760,9 @@ channel_limit_threads(Channel *Py_UNUSED(self), PyObject *args)
 int
 _PyRexec_CheckThreads(PyInterpreterState *interp)
 {
+    if (!_Py_atomic_load_int(&threads_limited)) {
+        return 0;
+    }
     PyObject *state = PyInterpreterState_GetDict(interp);  // borrowed
     PyObject *limit = NULL;
     if (state == NULL
