@@ -4,6 +4,7 @@ Known from: reports of crashes by threading.stack_size()
 Effect: crash
 """
 import _thread
+import marshal
 
 _thread.stack_size(32768)
 lock = _thread.allocate_lock()
@@ -14,8 +15,10 @@ def work():
     value = ()
     for _ in range(2000):
         value = (value,)
-    repr(value)
-    lock.release()
+    try:
+        marshal.dumps(value)
+    finally:
+        lock.release()
 
 
 _thread.start_new_thread(work, ())
