@@ -20,9 +20,9 @@ CPython's Own Tests, Locked
 .. This page is written by ``make test-locked PAGE=Doc/howto/lockdown-tests.rst``.
 
 ``make test-locked`` runs CPython's own tests in locked processes.  A file is
-imported as a host would import it; then the process forks, and each child locks
-itself with ``keep=()`` and runs methods, those of one class together and those
-that did not pass alone.  It is one of
+imported as a host would import it; then the process forks, and each child prepares
+what the file prepares as a whole, locks itself with ``keep=()`` and runs methods,
+those of one class together and those that did not pass alone.  It is one of
 
 pass
    The method passes with nothing kept.
