@@ -309,7 +309,8 @@ _PyLockdown_right_mmap_new(PyObject *args, PyObject *kwargs)
     }
 #else
     if (given[PROT] != NULL
-        && (!plain_int(given[PROT], &number) || (number & PROT_EXEC)))
+        && (!plain_int(given[PROT], &number) || (number & PROT_EXEC)
+            || !(number & PROT_READ)))      // to index such a map is a crash
     {
         rights |= Py_LOCKDOWN_CODE;
     }

@@ -4,6 +4,7 @@ Whoever can write to memory is stopped by no guard, so each of these ends in an 
 of Python, in a locked process, and the process lives.
 """
 
+import mmap
 import unittest
 from test.test_lockdown import fresh
 
@@ -181,6 +182,20 @@ class CorruptionTest(fresh.LivingTest):
             """)
         self.assertEqual(facts["equal"], [False, False, False, True, False])
         self.assertTrue(facts["differ"])
+
+    @unittest.skipUnless(hasattr(mmap, "PROT_READ"), "Windows has no protections")
+    def test_maps_that_cannot_be_read(self):
+        facts = self.check("""
+            |import mmap
+            |found = []
+            |for prot in (0, mmap.PROT_WRITE, mmap.PROT_READ):
+            |    try:
+            |        found.append(mmap.mmap(-1, 4096, mmap.MAP_PRIVATE, prot)[0])
+            |    except lockdownlib.LockdownError:
+            |        found.append("refused")
+            |report(found=found)
+            """)
+        self.assertEqual(facts["found"], ["refused", "refused", 0])
 
     def test_pointers_to_functions(self):
         facts = self.check("""
