@@ -26,7 +26,7 @@ class Tree:
         return Handle(self._beneath.file(path, system), flags, spend)
 
     def stat(self, path, follow):
-        return _facts(self._beneath.stat(path, follow))
+        return facts_of(self._beneath.stat(path, follow))
 
     def list(self, path):
         fd = self._beneath.folder(path)
@@ -104,7 +104,7 @@ def _kind(entry):
         return stat.S_IFREG         # gone meanwhile
 
 
-def _facts(found):
+def facts_of(found):
     return (stat.S_IFMT(found.st_mode) | found.st_mode & 0o777, found.st_size,
             (found.st_dev, found.st_ino),
             found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns)
@@ -123,7 +123,7 @@ class Handle:
         return os.fstat(self._fd).st_size
 
     def facts(self):
-        return _facts(os.fstat(self._fd))
+        return facts_of(os.fstat(self._fd))
 
     def read(self, offset, count):
         return os.pread(self._fd, count, offset)

@@ -12,7 +12,7 @@ import stat
 
 from rexec import files
 from rexec.beneath import error
-from rexec.folder import APPEND, CREATE, EXCLUSIVE, READ, TRUNCATE, WRITE
+from rexec.folder import APPEND, CREATE, EXCLUSIVE, READ, TRUNCATE, WRITE, Handle, facts_of
 
 _FLAGS = ((APPEND, os.O_APPEND), (CREATE, os.O_CREAT), (EXCLUSIVE, os.O_EXCL),
           (TRUNCATE, os.O_TRUNC))
@@ -75,7 +75,7 @@ class _Tree:
         return _Handle(os.open(self._walk(path, not flags & EXCLUSIVE), system), flags, spend)
 
     def stat(self, path, follow):
-        return _facts(os.lstat(self._walk(path, follow)))
+        return facts_of(os.lstat(self._walk(path, follow)))
 
     def list(self, path):
         with os.scandir(self._walk(path)) as entries:
@@ -101,25 +101,8 @@ class _Tree:
         os.rename(self._entry(source, errno.EBUSY), self._entry(target, errno.EBUSY))
 
 
-def _facts(found):
-    return (found.st_mode, found.st_size, (found.st_dev, found.st_ino),
-            found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns)
-
-
-class _Handle:
-    """An open file of it."""
-
-    sequential = False
-    encoding = None
-
-    def __init__(self, fd, flags, spend):
-        self._fd, self._flags, self._spend = fd, flags, spend
-
-    def size(self):
-        return os.fstat(self._fd).st_size
-
-    def facts(self):
-        return _facts(os.fstat(self._fd))
+class _Handle(Handle):
+    """An open file of it; reading and writing at an offset are two steps here."""
 
     def read(self, offset, count):
         os.lseek(self._fd, offset, os.SEEK_SET)
@@ -132,15 +115,6 @@ class _Handle:
         self._spend(max(len(data), offset + len(data) - size))
         os.lseek(self._fd, offset, os.SEEK_SET)
         return offset + os.write(self._fd, data)
-
-    def truncate(self, size):
-        self._spend(max(0, size - self.size()))
-        os.ftruncate(self._fd, size)
-
-    def close(self):
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
 
 
 class _Mount:
