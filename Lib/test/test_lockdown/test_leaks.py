@@ -8,6 +8,8 @@ from test import support
 from test.test_lockdown import fresh
 
 SECRET = "zq7Secret"
+# The links that lead to it are no environment's home: a build's library is beside the file itself.
+PYTHON = os.path.realpath(sys.executable)
 
 # Words that are the same on every machine, and so tell nothing of this one.
 COMMON = ("/usr", "/usr/local", "localhost")
@@ -26,7 +28,7 @@ class LeakTest(fresh.FolderTest):
     def secrets(self, env):
         """What nothing may tell, by what it is."""
         texts = {"folder": self.folder, "library": os.path.dirname(os.__file__),
-                 "interpreter": sys.executable, "base prefix": sys.base_prefix,
+                 "interpreter": PYTHON, "base prefix": sys.base_prefix,
                  "name": os.uname().nodename,
                  "release": os.uname().release, "kernel": os.uname().version}
         texts.update((f"${name}", value) for name, value in env.items() if SECRET in value)
@@ -40,10 +42,10 @@ class LeakTest(fresh.FolderTest):
         os.mkdir(folder)
         os.mkdir(cwd)
         prefix = os.path.join(self.folder, SECRET + "Prefix")
-        self.write(f"{SECRET}Prefix/pyvenv.cfg", f"home = {os.path.dirname(sys.executable)}\n")
+        self.write(f"{SECRET}Prefix/pyvenv.cfg", f"home = {os.path.dirname(PYTHON)}\n")
         os.mkdir(os.path.join(prefix, "bin"))
         python = os.path.join(prefix, "bin", "python")
-        os.symlink(sys.executable, python)
+        os.symlink(PYTHON, python)
         env = {name: SECRET + name for name in ("USER", "LOGNAME", "VARIABLE", "LANGUAGE")}
         env.update(HOME=f"/home/{SECRET}HOME", TMPDIR=folder, PATH=f"/{SECRET}PATH:/usr/bin:/bin",
                    PYTHONPATH=f"/{SECRET}PYTHONPATH", http_proxy=f"http://{SECRET}proxy:80",
