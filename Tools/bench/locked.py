@@ -30,6 +30,8 @@ import subprocess
 import sys
 import tomllib
 
+import lockdownlib
+
 import measure
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "locked_program.py")
@@ -37,15 +39,16 @@ TIMEOUT = 600
 
 
 class Benchmark:
-    """One program with its options; loops is what takes a tenth of a second unlocked."""
+    """One program with its options; loops is what takes a tenth of a second unlocked, for
+    each function that it measures."""
 
     def __init__(self, name, path, options):
         self.name = name
         self.path = path
         self.options = options
-        self.loops = 0
+        self.loops = []
 
-    def run(self, python, mode, kernel="off"):
+    def run(self, python, mode, kernel="off", keep=()):
         """The report of one process; "out" is what the program printed."""
         born = () if mode == "plain" else ("-X", "lockdown=later")
         environment = {name: value for name, value in os.environ.items()
@@ -53,9 +56,10 @@ class Benchmark:
         environment["PYTHONHASHSEED"] = "0"
         try:
             done = subprocess.run(
-                [python, *born, "-P", "-s", PROGRAM, mode, kernel, str(self.loops), self.path,
-                 *self.options], env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+                [python, *born, "-P", "-s", PROGRAM, mode, kernel, ",".join(keep),
+                 ",".join(map(str, self.loops)), self.path, *self.options],
+                env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
             return {"times": [], "error": f"not over after {TIMEOUT} seconds"}
         out, _, last = done.stdout.rstrip("\n").rpartition("\n")
@@ -91,12 +95,25 @@ def results(report):
     return [[name, digest] for name, _, _, digest in report["times"]], report["out"]
 
 
+def missing(benchmark, python, mode, kernel, plain):
+    """The rights it needs though it told of none, because it caught a refusal; [] if they are of
+    no use."""
+    rights = list(lockdownlib.RIGHTS)
+    if results(benchmark.run(python, mode, kernel, rights)) != results(plain):
+        return []
+    for right in lockdownlib.RIGHTS:
+        fewer = [other for other in rights if other != right]
+        if results(benchmark.run(python, mode, kernel, fewer)) == results(plain):
+            rights = fewer
+    return rights
+
+
 def try_out(benchmark, python, kernel):
     """("locked" or "late", "") if it can be measured, else ("", why not)."""
     plain = benchmark.run(python, "plain")
     if "refused" in plain or "error" in plain or not plain["times"]:
         return "", "not run unlocked either: " + plain.get("error", "it measures nothing")
-    benchmark.loops = plain["times"][0][1]
+    benchmark.loops = [loops for _, loops, _, _ in plain["times"]]
     # Some return what they were told to do, so loops must be the same.
     plain = benchmark.run(python, "plain")
     for mode in ("locked", "late"):
@@ -105,7 +122,10 @@ def try_out(benchmark, python, kernel):
             right, operation = report["refused"]
             why = f"needs {right}, for {operation}"
         elif "error" in report:
-            return "", "FAILS when locked: " + report["error"]
+            rights = missing(benchmark, python, mode, kernel, plain)
+            if not rights:
+                return "", "FAILS when locked: " + report["error"]
+            why = f"needs {' '.join(rights)}, and else says {report['error']}"
         elif results(report) != results(plain):
             return "", "DIFFERS when locked"
         else:

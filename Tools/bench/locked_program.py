@@ -1,12 +1,14 @@
 """Runs one program of pyperformance, locked or not: what locked.py starts.
 
-Usage: locked_program.py MODE KERNEL LOOPS PROGRAM [ARGUMENT ...]
+Usage: locked_program.py MODE KERNEL KEEP LOOPS PROGRAM [ARGUMENT ...]
 
 MODE is "plain", "locked" (the lock comes when the program's text has been read,
-before any of it runs) or "late" (it comes when all is prepared for the
-measured function, the program's files are read).  The module pyperf that the
-program imports is this file's: it calls the function LOOPS times and takes the
-time.  LOOPS of 0 stands for as many as take a tenth of a second.
+before any of it runs) or "late" (it comes when all is prepared for the first
+measured function, the program's files are read).  KEEP is the rights kept, with
+commas.  The module pyperf that the program imports is this file's: it calls each
+function that it is given as many times as LOOPS says, with commas, in their
+order, and takes the time.  No number stands for as many as take a tenth of a
+second.
 
 Prints an object as JSON: "times" has [name, loops, seconds, digest of what the
 function returned], in their order; "refused" is the right that was missing and
@@ -72,15 +74,16 @@ class Runner:
 
 def lock():
     if not lockdownlib.status().locked:
-        lockdownlib.lockdown(keep=(), kernel=kernel)
+        lockdownlib.lockdown(keep=keep, kernel=kernel)
 
 
 def measure(name, measured):
     if mode == "late":
         lock()
-    count = loops or 1
+    told = len(report["times"]) < len(loops)
+    count = loops[len(report["times"])] if told else 1
     seconds, value = measured(count)
-    while not loops and seconds < ENOUGH:
+    while not told and seconds < ENOUGH:
         count *= 2
         seconds, value = measured(count)
     # Addresses differ from process to process, locked or not.
@@ -97,9 +100,11 @@ def pyperf():
     return module
 
 
-mode, kernel, loops, program = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+mode, kernel, keep, loops, program = sys.argv[1:6]
+keep, loops = ([word for word in words.split(",") if word] for words in (keep, loops))
+loops = [int(number) for number in loops]
 report = {"times": []}
-sys.argv[:4] = []
+sys.argv[:5] = []
 sys.path.insert(0, program.rpartition("/")[0])
 sys.modules["pyperf"] = pyperf()
 # Its classes are looked up there when they are pickled.
