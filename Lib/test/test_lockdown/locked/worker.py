@@ -187,12 +187,17 @@ def end_group(child):
 
 
 class File:
-    """The methods of one file, and the children that run them, locked with this kernel ring."""
+    """The methods of one file, and the children that run them, locked with this kernel ring.
 
-    def __init__(self, name, notes, kernel="off"):
+    Children close results, the descriptor that the caller tells what they came to: it must not
+    stay open when this process was ended.
+    """
+
+    def __init__(self, name, notes, kernel="off", results=-1):
         self.name = name
         self.notes = notes
         self.kernel = kernel
+        self.results = results
         self.tests, self.names = load(name)
 
     def child(self, numbers, keep, pipe):
@@ -224,10 +229,16 @@ class File:
         """
         sys.stdout.flush()
         reading, writing = os.pipe()
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
             try:
                 os.setsid()
+                os.closerange(self.results, self.results + 1)
+                # What the file noted as its own process must not be the parent, to be signalled.
+                names = vars(sys.modules["test." + self.name])
+                names.update((name, os.getpid()) for name, value in list(names.items())
+                             if type(value) is int and value == parent)
                 resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
                 os.close(reading)
                 null = os.open(os.devnull, os.O_RDWR)
@@ -403,7 +414,7 @@ def main():
     # Some names are made while the file is imported, of the folder that is current then.
     with os_helper.temp_cwd(None):
         try:
-            file = File(sys.argv[1], notes)
+            file = File(sys.argv[1], notes, results=out.fileno())
         except unittest.SkipTest as skip:
             tell(sys.argv[1], "skip", [], "", str(skip))
         else:
