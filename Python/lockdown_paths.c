@@ -203,16 +203,35 @@ place_of(PyObject *object, PyObject *name)
     return (PyObject **)((char *)object + member->offset);
 }
 
+/* The value of an attribute that an object has itself, which its class may hide;
+   a new reference or NULL.  Its dict, if it has one, goes to *dict: most objects
+   of classes have none until they are asked. */
 static int
-add_attribute(struct search *search, PyObject *object, const char *attribute,
-              const char *text)
+own_attribute(struct search *search, PyObject *object, PyObject *name,
+              PyObject **value, PyObject **dict)
 {
-    size_t length = strcspn(attribute, "[");
-    PyObject *name = PyUnicode_FromStringAndSize(attribute, length);
-    if (name == NULL) {
-        return -1;
+    *value = *dict = NULL;
+    if (_PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_INLINE_VALUES)
+        && _PyObject_TryGetInstanceAttribute(object, name, value))
+    {
+        return 0;
     }
-    PyUnicode_InternInPlace(&name);
+    *dict = PyObject_GenericGetDict(object, NULL);
+    if (*dict == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    if (search->scrub->late && !DK_IS_UNICODE(((PyDictObject *)*dict)->ma_keys)) {
+        return 0;
+    }
+    return PyDict_GetItemRef(*dict, name, value) < 0 ? -1 : 0;
+}
+
+/* An attribute, which is `name`, or with `item` one in the dict that it is. */
+static int
+add_attribute(struct search *search, PyObject *object, PyObject *name,
+              const char *item, const char *text)
+{
     PyObject *dict = NULL, *old = NULL;
     PyObject **place = place_of(object, name);
     if (place == NULL && PyExceptionInstance_Check(object)
@@ -225,39 +244,42 @@ add_attribute(struct search *search, PyObject *object, const char *attribute,
         old = Py_XNewRef(*place);
     }
     else {
-        // Not by way of the class, which may hide it.
-        dict = PyObject_GenericGetDict(object, NULL);
-        if (dict == NULL) {
-            PyErr_Clear();
-        }
-        else if (!search->scrub->late
-                 || DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys))
-        {
-            result = PyDict_GetItemRef(dict, name, &old);
-        }
+        result = own_attribute(search, object, name, &old, &dict);
     }
-    int clear = 0, inside = attribute[length] != '\0';
-    PyObject *value = result < 0 || inside ? NULL
+    int clear = 0;
+    PyObject *value = result < 0 || *item ? NULL
                       : new_value(search, text, old, &clear);
     if (clear) {
         result = _PyLockdown_AddClear(search->scrub, old);
     }
     else if (value == NULL) {
-        result = PyErr_Occurred() ? -1
-                 : inside ? add_item(search, old, attribute + length) : 0;
+        result = PyErr_Occurred() ? -1 : *item ? add_item(search, old, item) : 0;
     }
     else if (place != NULL) {
         result = _PyLockdown_AddPointer(search->scrub, object, place, value);
     }
     else {
-        result = _PyLockdown_AddAction(search->scrub, SET_ITEM, dict, name, value,
-                                       NULL);
+        result = _PyLockdown_AddAction(search->scrub, dict ? SET_ITEM : SET_OWN,
+                                       dict ? dict : object, name, value, NULL);
     }
     Py_XDECREF(value);
     Py_XDECREF(old);
     Py_XDECREF(dict);
-    Py_DECREF(name);
     return result;
+}
+
+static int
+is_temporary_folder(PyObject *type)
+{
+    PyObject *mro = PyType_Check(type) ? ((PyTypeObject *)type)->tp_mro : NULL;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
+        if (_PyLockdown_IsClass((PyTypeObject *)PyTuple_GET_ITEM(mro, i), "tempfile",
+                                "TemporaryDirectory"))
+        {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* A finalizer that removes a temporary folder: it could not when it is refused to,
@@ -265,47 +287,50 @@ add_attribute(struct search *search, PyObject *object, const char *attribute,
 static int
 add_temporary(struct search *search, PyObject *info)
 {
-    PyObject *name = PyUnicode_InternFromString("func");
-    if (name == NULL) {
-        return -1;
+    static const char * const names[] = {"func", "args", "kwargs"};
+    static const char * const texts[] = {NULL, "()", "None"};
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < Py_ARRAY_LENGTH(names); i++) {
+        PyObject *name = PyUnicode_InternFromString(names[i]);
+        if (name == NULL) {
+            return -1;
+        }
+        if (texts[i] == NULL) {
+            PyObject **place = place_of(info, name);
+            if (place == NULL || *place == NULL || !PyMethod_Check(*place)
+                || !is_temporary_folder(PyMethod_GET_SELF(*place)))
+            {
+                Py_DECREF(name);
+                return 0;
+            }
+            result = _PyLockdown_AddPointer(search->scrub, info, place,
+                                            (PyObject *)Py_TYPE(Py_None));
+        }
+        else {
+            result = add_attribute(search, info, name, "", texts[i]);
+        }
+        Py_DECREF(name);
     }
-    PyObject **place = place_of(info, name);
-    Py_DECREF(name);
-    if (place == NULL || *place == NULL || !PyMethod_Check(*place)
-        || search->temporary == NULL
-        || !PyType_Check(PyMethod_GET_SELF(*place))
-        || !PyType_IsSubtype((PyTypeObject *)PyMethod_GET_SELF(*place),
-                             search->temporary))
-    {
-        return 0;
-    }
-    if (_PyLockdown_AddPointer(search->scrub, info, place,
-                               (PyObject *)Py_TYPE(Py_None)) < 0
-        || add_attribute(search, info, "args", "()") < 0)
-    {
-        return -1;
-    }
-    return add_attribute(search, info, "kwargs", "None");
+    return result;
 }
 
 int
 _PyLockdown_AddInstance(struct search *search, PyObject *object)
 {
-    PyTypeObject *type = Py_TYPE(object);
-    const struct rule *end = search->rules + search->rule_count;
-    for (const struct rule *rule = _PyLockdown_RulesOf(search, type);
-         rule != NULL && rule < end && rule->type == type; rule++)
-    {
-        const struct lockdown_instance_slot *slot = rule->slot;
+    size_t first;
+    Py_ssize_t count = _PyLockdown_RulesOf(search, Py_TYPE(object), &first);
+    for (size_t i = first; count > 0 && i < first + (size_t)count; i++) {
+        const struct lockdown_instance_slot *slot = search->rules[i].slot;
         int result = !_PyLockdown_ScrubTakes(search->scrub, slot->unless) ? 0
                      : strcmp(slot->type, "finalize._Info") == 0
                      ? add_temporary(search, object)
-                     : add_attribute(search, object, slot->attribute, slot->value);
+                     : add_attribute(search, object, search->rules[i].name,
+                                     slot->attribute + strcspn(slot->attribute, "["), slot->value);
         if (result < 0) {
             return -1;
         }
     }
-    return 0;
+    return count < 0 ? -1 : 0;
 }
 
 /* The globals of a module, or of one that is gone. */
@@ -374,15 +399,13 @@ add_odd_module(struct _PyLockdown_scrub *scrub, PyObject *name, PyObject *module
     struct search search = {.scrub = scrub};
     for (size_t i = 0; i < Py_ARRAY_LENGTH(attributes); i++) {
         const char *attribute = attributes[i][0], *text = attributes[i][1];
-        if (add_attribute(&search, module, attribute, text) < 0) {
-            return -1;
-        }
         PyObject *key = PyUnicode_InternFromString(attribute);
         if (key == NULL) {
             return -1;
         }
-        int result = 0, clear = 0;
-        PyObject *found = _PyType_Lookup(Py_TYPE(module), key);     // borrowed
+        int result = add_attribute(&search, module, key, "", text), clear = 0;
+        PyObject *found = result < 0 ? NULL
+                          : _PyType_Lookup(Py_TYPE(module), key);     // borrowed
         if (found != NULL && !Py_IS_TYPE(found, &PyMemberDescr_Type)) {
             PyTypeObject *base = class_with(Py_TYPE(module), key);
             PyObject *value = NULL;

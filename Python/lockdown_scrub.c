@@ -408,27 +408,25 @@ add_all(struct _PyLockdown_scrub *scrub)
     if (modules == NULL) {
         return 0;       // an interpreter at its end
     }
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(lockdown_slots); i++) {
+    // The slots of a module stand together.
+    PyObject *module = NULL;
+    int result = 0;
+    for (size_t i = 0; result >= 0 && i < Py_ARRAY_LENGTH(lockdown_slots); i++) {
         const struct lockdown_slot *slot = &lockdown_slots[i];
         size_t length = strlen(slot->module);
-        int result;
-        if (!_PyLockdown_ScrubTakes(scrub, slot->unless)) {
-            continue;
-        }
-        if (length > 0 && slot->module[length - 1] == '*') {
-            result = add_modules_by_prefix(scrub, slot, modules);
-        }
-        else {
-            PyObject *module;
+        int prefix = length > 0 && slot->module[length - 1] == '*';
+        if (!prefix && (i == 0 || strcmp(slot->module, slot[-1].module) != 0)) {
+            Py_CLEAR(module);
             result = PyMapping_GetOptionalItemString(modules, slot->module, &module);
-            if (result > 0) {
-                result = add_module(scrub, slot, module);
-                Py_DECREF(module);
-            }
         }
-        if (result < 0) {
-            return -1;
+        if (result >= 0 && _PyLockdown_ScrubTakes(scrub, slot->unless)) {
+            result = prefix ? add_modules_by_prefix(scrub, slot, modules)
+                     : module != NULL ? add_module(scrub, slot, module) : 0;
         }
+    }
+    Py_XDECREF(module);
+    if (result < 0) {
+        return -1;
     }
     // Last: from here on no Python code runs that could make more of them.
     return _PyLockdown_AddPaths(scrub);
@@ -478,6 +476,18 @@ act(struct action *action)
     case SET_ATTRIBUTE:
         action->taken = PyObject_GetAttr(action->target, action->key);
         return PyObject_GenericSetAttr(action->target, action->key, action->value);
+    case SET_OWN: {
+        PyObject *dict;
+        if (_PyObject_TryGetInstanceAttribute(action->target, action->key,
+                                              &action->taken))
+        {
+            return _PyObject_StoreInstanceAttribute(action->target, action->key,
+                                                    action->value);
+        }
+        // It was asked for its dict meanwhile.
+        dict = (PyObject *)_PyObject_GetManagedDict(action->target);
+        return dict == NULL ? 0 : set_item(action, dict);
+    }
     case SET_DEFAULTS:
         action->taken = Py_XNewRef(PyFunction_GET_DEFAULTS(action->target));
         return PyFunction_SetDefaults(action->target, action->value);

@@ -11,7 +11,8 @@
 enum action_kind {
     SET_ITEM,               // target[key] = value, in a dict that has the key
     SET_TYPE_ATTRIBUTE,     // the same in the namespace of a class
-    SET_ATTRIBUTE,          // of an instance that has it
+    SET_ATTRIBUTE,          // of an instance that has it, by way of its class
+    SET_OWN,                // of an instance that has it and has no dict for it
     SET_DEFAULTS,           // of a function
     SET_POINTER,            // *place = value, a reference that target owns
     SET_FIRST,              // target[0] = value, in a list that is not empty
@@ -58,24 +59,42 @@ struct heap {
 
 /* What the lock clears in each instance of a class. */
 struct rule {
-    PyTypeObject *type;         // this class, or one below it
     const struct lockdown_instance_slot *slot;
+    PyObject *name;             // of the attribute, interned
+};
+
+/* In which list an object is put, besides that of instances. */
+enum kind { OTHER, NAMESPACE, MODULE, ERROR, FRAME };
+
+/* A class of objects.  Its rules are found out when all objects have been gone
+   through, if it is suspected. */
+struct class {
+    PyTypeObject *type;         // NULL in a place that is free
+    enum kind kind;
+    enum { WITHOUT_RULES, SUSPECTED, WITH_RULES } state;
+    size_t first_rule, rule_count;
 };
 
 struct search {
     struct _PyLockdown_scrub *scrub;
-    struct heap types;          // all classes that can have instances with a rule
-    struct heap modules, dicts, errors, frames, instances;
-    struct rule *rules;         // sorted by type
-    size_t rule_count;
-    PyTypeObject *temporary;    // tempfile.TemporaryDirectory
+    struct heap modules, namespaces, errors, frames;
+    struct heap instances;      // of classes that may have rules
+    struct class *classes;      // a hash table by type
+    size_t class_count, class_places;
+    struct rule *rules;         // those of one class together
+    size_t rule_count, rules_allocated;
+    unsigned char name_bits[64];
     PyObject *cached;           // "__cached__"
     int no_memory;
 };
 
-/* lockdown_search.c: the first rule for instances of a type, NULL if it has none. */
-extern const struct rule *_PyLockdown_RulesOf(struct search *search,
-                                              PyTypeObject *type);
+/* lockdown_search.c: how many rules there are for instances of a type, and which
+   is the first; -1 with an exception if memory is short. */
+extern Py_ssize_t _PyLockdown_RulesOf(struct search *search, PyTypeObject *type,
+                                      size_t *first);
+/* Is this the class of that module and qualified name? */
+extern int _PyLockdown_IsClass(PyTypeObject *type, const char *module,
+                               const char *name);
 
 /* lockdown_paths.c: what is to be done with each that was found. */
 extern int _PyLockdown_AddInstance(struct search *search, PyObject *object);
