@@ -128,56 +128,112 @@ put_rule(program *out, const _PyLockdown_rule *one)
     put_answer(out, SECCOMP_RET_ALLOW);
 }
 
-#define MOST_RULES 24
+/* ---- from a number to what is done with it ---------------------------------------- */
 
-static void
-put_call(program *out, short call, int conditional)
+/* Numbers from `first` on, up to the next range's, that are treated alike. */
+typedef struct {
+    uint32_t first;
+    uint32_t answer;
+    short call;             // its rules are asked before the answer, if >= 0
+} range;
+
+/* More than there are of system calls. */
+#define MOST_NUMBERS 512
+
+static range
+treatment(const program *out, short call, int open, int conditional)
 {
-    const _PyLockdown_rule *rules[MOST_RULES];
-    int open;
-    size_t count = _PyLockdown_RulesForCall(out->wanted, call, rules,
-                                            MOST_RULES, &open);
-    if (count > MOST_RULES) {
-        out->length = out->room + 1;
-        return;
-    }
-    if (conditional != (count > 0 && !open)) {
-        return;
-    }
-    uint32_t otherwise = _PyLockdown_AnswerOtherwise(out->wanted, call);
-    uint32_t number = (uint32_t)_PyLockdown_NumberOfCall(call);
-    if (!conditional) {
-        if (!open && otherwise == (SECCOMP_RET_ERRNO | EPERM)) {
-            return;     // as any other
+    const _PyLockdown_filter *wanted = out->wanted;
+    range result = {.answer = SECCOMP_RET_ALLOW, .call = -1};
+    if (wanted->partial) {
+        // Children of a process that keeps proc are programs of any kind, and
+        // the filter is theirs too: it refuses only what none of them needs.
+        if (_PyLockdown_IsForNobody(call)) {
+            result.answer = SECCOMP_RET_ERRNO | EPERM;
         }
-        put(out, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
-        put_answer(out, open ? SECCOMP_RET_ALLOW : otherwise);
-        return;
     }
-    size_t length = 1;
-    for (size_t i = 0; i < count; i++) {
-        length += rule_length(rules[i]);
+    else if (!open) {
+        result.answer = _PyLockdown_AnswerOtherwise(wanted, call);
+        result.call = conditional ? call : -1;
     }
-    put(out, BPF_JMP | BPF_JEQ | BPF_K, number, 0, length);
-    for (size_t i = 0; i < count; i++) {
-        put_rule(out, rules[i]);
-    }
-    put_answer(out, otherwise);
+    return result;
 }
 
-/* Children of a process that keeps proc are programs of any kind, and the
-   filter is theirs too: it refuses only what none of them needs. */
-static void
-put_partial(program *out)
+/* Returns how many ranges there are. */
+static size_t
+find_ranges(program *out, const _PyLockdown_rules *rules, range *ranges)
 {
+    static const range unnamed = {.call = -1};
+    range of_number[MOST_NUMBERS];
+    int partial = out->wanted->partial;
+    for (uint32_t number = 0; number < MOST_NUMBERS; number++) {
+        of_number[number] = unnamed;
+        of_number[number].answer =
+            partial ? SECCOMP_RET_ALLOW
+            : number <= LOCKDOWN_NEWEST_CALL ? (SECCOMP_RET_ERRNO | EPERM)
+            : (SECCOMP_RET_ERRNO | ENOSYS);
+    }
     for (short call = 0; call < CALL_COUNT; call++) {
-        if (_PyLockdown_NumberOfCall(call) >= 0 && _PyLockdown_IsForNobody(call)) {
-            put(out, BPF_JMP | BPF_JEQ | BPF_K,
-                (uint32_t)_PyLockdown_NumberOfCall(call), 0, 1);
-            put_answer(out, SECCOMP_RET_ERRNO | EPERM);
+        int number = _PyLockdown_NumberOfCall(call);
+        if (number >= MOST_NUMBERS) {
+            out->length = out->room + 1;
+        }
+        else if (number >= 0) {
+            of_number[number] = treatment(out, call, rules->open[call],
+                                          rules->end[call] > rules->begin[call]);
         }
     }
-    put_answer(out, SECCOMP_RET_ALLOW);
+    size_t count = 0;
+    for (uint32_t number = 0; number < MOST_NUMBERS; number++) {
+        range *one = &of_number[number];
+        one->first = number;
+        if (count == 0 || one->call >= 0 || ranges[count - 1].call >= 0
+            || one->answer != ranges[count - 1].answer)
+        {
+            ranges[count++] = *one;
+        }
+    }
+    return count;
+}
+
+/* The kernel remembers for which calls the answer is always the same.  It finds out
+   when the filter is put up, by trying each number: so the way to an answer must be
+   short, which a tree makes it. */
+static void
+put_tree(program *out, const _PyLockdown_rules *rules, const range *ranges,
+         size_t count)
+{
+    if (count == 1) {
+        if (ranges->call >= 0) {
+            for (size_t i = rules->begin[ranges->call]; i < rules->end[ranges->call];
+                 i++)
+            {
+                put_rule(out, rules->all[i]);
+            }
+        }
+        put_answer(out, ranges->answer);
+        return;
+    }
+    size_t half = count / 2, at = out->length;
+    put(out, BPF_JMP | BPF_JGE | BPF_K, ranges[half].first, 0, 0);
+    put_tree(out, rules, ranges, half);
+    size_t length = out->length - at - 1;
+    if (out->length >= out->room) {
+        return;             // too long
+    }
+    if (length <= UINT8_MAX) {
+        out->code[at].jt = (uint8_t)length;
+    }
+    else {
+        // Only a jump without a condition goes so far.
+        memmove(&out->code[at + 2], &out->code[at + 1],
+                length * sizeof(struct sock_filter));
+        out->code[at].jf = 1;
+        out->code[at + 1] = (struct sock_filter){BPF_JMP | BPF_JA, 0, 0,
+                                                 (uint32_t)length};
+        out->length++;
+    }
+    put_tree(out, rules, ranges + half, count - half);
 }
 
 size_t
@@ -194,22 +250,13 @@ _PyLockdown_BuildFilter(const _PyLockdown_filter *wanted,
     PUT_LOAD(&out, NUMBER_AT);
     put(&out, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1);
     put_answer(&out, foreign);
-    if (wanted->partial) {
-        put_partial(&out);
-        return out.length <= room ? out.length : 0;
+    _PyLockdown_rules rules;
+    if (_PyLockdown_FindRules(wanted, &rules) < 0) {
+        return 0;
     }
-    // The kernel remembers for which calls the answer is always the same; so
-    // those come first that it has to ask about each time.
-    for (int conditional = 1; conditional >= 0; conditional--) {
-        for (short call = 0; call < CALL_COUNT; call++) {
-            if (_PyLockdown_NumberOfCall(call) >= 0) {
-                put_call(&out, call, conditional);
-            }
-        }
-    }
-    put(&out, BPF_JMP | BPF_JGT | BPF_K, LOCKDOWN_NEWEST_CALL, 0, 1);
-    put_answer(&out, SECCOMP_RET_ERRNO | ENOSYS);
-    put_answer(&out, SECCOMP_RET_ERRNO | EPERM);
+    range ranges[MOST_NUMBERS];
+    size_t count = find_ranges(&out, &rules, ranges);
+    put_tree(&out, &rules, ranges, count);
     return out.length <= room ? out.length : 0;
 }
 

@@ -448,7 +448,7 @@ static const rule copies_of_descriptors[] = {
 #define RUNTIME   Py_LOCKDOWN_RUNTIME
 #define IPC       Py_LOCKDOWN_IPC
 
-static const struct {
+static const struct group {
     uint32_t some;
     uint32_t all;
     const rule *rules;
@@ -547,35 +547,43 @@ is_in(short call, const short *list, size_t count)
     return 0;
 }
 
-size_t
-_PyLockdown_RulesForCall(const _PyLockdown_filter *wanted, short call,
-                         const rule **found, size_t room, int *unconditional)
+static int
+is_open(const _PyLockdown_filter *wanted, const struct group *one)
 {
-    size_t count = 0;
-    *unconditional = 0;
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(groups); i++) {
-        int executable = wanted->executable && groups[i].rules == executable_memory;
-        if (!executable
-            && ((groups[i].some != 0 && (groups[i].some & wanted->keep) == 0)
-                || (groups[i].all & wanted->keep) != groups[i].all))
-        {
-            continue;
+    return (wanted->executable && one->rules == executable_memory)
+           || ((one->some == 0 || (one->some & wanted->keep) != 0)
+               && (one->all & wanted->keep) == one->all);
+}
+
+int
+_PyLockdown_FindRules(const _PyLockdown_filter *wanted, _PyLockdown_rules *found)
+{
+    memset(found, 0, sizeof(*found));
+    // First how many each call has, then where they are.
+    for (int fill = 0; fill < 2; fill++) {
+        for (size_t i = 0; i < Py_ARRAY_LENGTH(groups); i++) {
+            for (size_t j = 0; is_open(wanted, &groups[i]) && j < groups[i].count; j++) {
+                const rule *one = &groups[i].rules[j];
+                if (one->tests[0].kind == NO_TEST) {
+                    found->open[one->call] = 1;
+                }
+                if (fill) {
+                    found->all[found->end[one->call]] = one;
+                }
+                found->end[one->call]++;
+            }
         }
-        for (size_t j = 0; j < groups[i].count; j++) {
-            const rule *one = &groups[i].rules[j];
-            if (one->call != call) {
-                continue;
-            }
-            if (one->tests[0].kind == NO_TEST) {
-                *unconditional = 1;
-            }
-            if (count < room) {
-                found[count] = one;
-            }
-            count++;
+        unsigned short length = 0;
+        for (short call = 0; fill == 0 && call < CALL_COUNT; call++) {
+            unsigned short count = found->end[call];
+            found->begin[call] = found->end[call] = length;
+            length += count;
+        }
+        if (length > Py_ARRAY_LENGTH(found->all)) {
+            return -1;
         }
     }
-    return count;
+    return 0;
 }
 
 uint32_t

@@ -32,12 +32,16 @@ typedef struct {
 /* Its number on this machine, or -1. */
 extern int _PyLockdown_NumberOfCall(short call);
 
-/* The rules that the kept rights open for a call, as many as there is room for.
-   Returns how many there are: `unconditional` is set if one asks for nothing. */
-extern size_t _PyLockdown_RulesForCall(const _PyLockdown_filter *wanted,
-                                       short call,
-                                       const _PyLockdown_rule **found,
-                                       size_t room, int *unconditional);
+/* The rules that the kept rights open: those of a call stand together. */
+typedef struct {
+    const _PyLockdown_rule *all[512];
+    unsigned short begin[CALL_COUNT], end[CALL_COUNT];
+    unsigned char open[CALL_COUNT];     // one of them asks for nothing
+} _PyLockdown_rules;
+
+/* Returns -1 if there are more than there is room for. */
+extern int _PyLockdown_FindRules(const _PyLockdown_filter *wanted,
+                                 _PyLockdown_rules *found);
 
 /* What the kernel is to do with a call that no rule opens. */
 extern uint32_t _PyLockdown_AnswerOtherwise(const _PyLockdown_filter *wanted,

@@ -93,6 +93,8 @@ def answer(code, architecture, number, arguments):
             a = a << (x & 31) & 0xFFFFFFFF
         elif op == 0x07:
             x = a
+        elif op == 0x05:
+            at += k
         elif op in (0x15, 0x25, 0x35, 0x45):
             holds = {0x15: a == k, 0x25: a > k, 0x35: a >= k, 0x45: a & k}[op]
             at += if_true if holds else if_false
