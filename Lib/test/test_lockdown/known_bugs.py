@@ -407,6 +407,8 @@ BUGS = [
 |try: parser.Parse(deep, True)
 |except (RecursionError, expat.ExpatError, MemoryError): pass
 '''),
+    Bug('146169', 'expat: a handler or a read() method that calls its own parser',
+        'patch', 'test_reentrancy_xml', None),
     Bug('146613', 'groupby: the same with the inner iterator',
         '3.13.13', '', r'''
 |import itertools
@@ -457,6 +459,12 @@ BUGS = [
 '''),
     Bug('157364', 'TextIOWrapper: a buffer that detaches it',
         'patch', 'test_reentrancy', None),
+    Bug('', 'expat: handlers and buffers taken away amid what they are for',
+        'patch', 'test_reentrancy_xml', None),
+    Bug('', 'expat: two parsers that declare elements in the same tables',
+        'patch', 'test_reentrancy_xml', None),
+    Bug('', 'TreeBuilder: elements that use their builder',
+        'patch', 'test_reentrancy_xml', None),
     Bug('', 'crashers/bogus_code_obj.py: code made by hand',
         'refused', '', r'''
 |import types
