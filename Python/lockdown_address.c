@@ -46,34 +46,38 @@ speck_round(half_t *x, half_t *y, half_t key)
     *y = ROL(*y, ROTATE_Y) ^ *x;
 }
 
-/* The round keys are made on the way: they cost one more round each. */
-static uintptr_t
-speck_encrypt(const uint32_t key[4], uintptr_t block)
-{
-    half_t x = (half_t)(block >> HALF_BITS), y = (half_t)block;
-    half_t round_key = (half_t)key[0];
-    half_t schedule[3] = {(half_t)key[1], (half_t)key[2], (half_t)key[3]};
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        speck_round(&x, &y, round_key);
-        speck_round(&schedule[i % 3], &round_key, (half_t)i);
-    }
-    return ((uintptr_t)x << HALF_BITS) | y;
-}
+static_assert(ROUNDS <= Py_ARRAY_LENGTH(((struct _lockdown_runtime_state *)0)->address_keys),
+              "no room for the round keys");
 
-static uintptr_t
-speck_decrypt(const uint32_t key[4], uintptr_t block)
+/* Each id() takes all rounds one after the other: their keys are made before. */
+static void
+speck_schedule(const uint32_t key[4], uint32_t round_keys[ROUNDS])
 {
-    half_t round_keys[ROUNDS];
     half_t schedule[3] = {(half_t)key[1], (half_t)key[2], (half_t)key[3]};
     half_t round_key = (half_t)key[0];
     for (unsigned i = 0; i < ROUNDS; i++) {
         round_keys[i] = round_key;
         speck_round(&schedule[i % 3], &round_key, (half_t)i);
     }
+}
+
+static uintptr_t
+speck_encrypt(const uint32_t round_keys[ROUNDS], uintptr_t block)
+{
+    half_t x = (half_t)(block >> HALF_BITS), y = (half_t)block;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        speck_round(&x, &y, (half_t)round_keys[i]);
+    }
+    return ((uintptr_t)x << HALF_BITS) | y;
+}
+
+static uintptr_t
+speck_decrypt(const uint32_t round_keys[ROUNDS], uintptr_t block)
+{
     half_t x = (half_t)(block >> HALF_BITS), y = (half_t)block;
     for (unsigned i = ROUNDS; i-- > 0; ) {
         y = ROR((half_t)(y ^ x), ROTATE_Y);
-        x = (half_t)((x ^ round_keys[i]) - y);
+        x = (half_t)((x ^ (half_t)round_keys[i]) - y);
         x = ROL(x, ROTATE_X);
     }
     return ((uintptr_t)x << HALF_BITS) | y;
@@ -84,24 +88,24 @@ speck_decrypt(const uint32_t key[4], uintptr_t block)
 static uintptr_t
 keyed(uintptr_t address)
 {
-    const uint32_t *key = _PyRuntime.lockdown.address_key;
+    const uint32_t *keys = _PyRuntime.lockdown.address_keys;
     assert(_PyRuntime.lockdown.has_keys);
     if (address == 0) {
         return 0;
     }
-    uintptr_t shown = speck_encrypt(key, address);
-    return shown != 0 ? shown : speck_encrypt(key, 0);
+    uintptr_t shown = speck_encrypt(keys, address);
+    return shown != 0 ? shown : speck_encrypt(keys, 0);
 }
 
 static uintptr_t
 unkeyed(uintptr_t shown)
 {
-    const uint32_t *key = _PyRuntime.lockdown.address_key;
+    const uint32_t *keys = _PyRuntime.lockdown.address_keys;
     if (shown == 0) {
         return 0;
     }
-    uintptr_t address = speck_decrypt(key, shown);
-    return address != 0 ? address : speck_decrypt(key, 0);
+    uintptr_t address = speck_decrypt(keys, shown);
+    return address != 0 ? address : speck_decrypt(keys, 0);
 }
 
 uintptr_t
@@ -229,7 +233,7 @@ _PyLockdown_InitKeys(void)
     state->hash_secret = (keys.hash_secret & ~POOL_MASK)
                          | (state->born_locked ? BORN_LOCKED : 0);
     state->hash_key = keys.hash_key;
-    memcpy(state->address_key, keys.address_key, sizeof(keys.address_key));
+    speck_schedule(keys.address_key, state->address_keys);
     state->has_keys = 1;
     return _PyStatus_OK();
 }

@@ -60,8 +60,9 @@ struct _lockdown_runtime_state {
     uintptr_t hash_secret;
     /* The other half, of the hash of a process born to be locked. */
     uint64_t hash_key;
-    /* The key of the cipher under which addresses are shown. */
-    uint32_t address_key[4];
+    /* The round keys of the cipher under which addresses are shown: 27 for
+       pointers of 64 bits, 22 for those of 32. */
+    uint32_t address_keys[27];
 
     struct _lockdown_mailboxes mailboxes;
 
