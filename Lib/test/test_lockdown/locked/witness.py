@@ -8,7 +8,8 @@ notes what the ring would refuse and refuses it. A method may fail, for what it 
 the one who refuses is to be a guard. --without-guards switches the guards off, all of them: then it
 is the kernel that stops the tests, which shows that the witness sees.
 
-Exit status: 0 if there was no trap, or with --without-guards if there was one; 1 if not.
+Exit status: 0 if methods passed and there was no trap, or with --without-guards if there was one;
+1 if not.
 """
 
 import argparse
@@ -98,7 +99,8 @@ def main():
                     print(trap, flush=True)
     print(f"witness: {sums['files']} files, {sums['methods']} methods, {sums['passed']} passed,"
           f" {sums['traps']} traps; {len(failed)} could not be run")
-    return bool(failed or (sums["traps"] == 0) == args.without_guards)
+    # Where nothing passes nothing was tried.
+    return bool(failed or not sums["passed"] or (sums["traps"] == 0) == args.without_guards)
 
 
 if __name__ == "__main__":

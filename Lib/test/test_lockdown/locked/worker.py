@@ -234,7 +234,8 @@ class File:
         if child == 0:
             try:
                 os.setsid()
-                os.closerange(self.results, self.results + 1)
+                if self.results >= 0:
+                    os.close(self.results)
                 # What the file noted as its own process must not be the parent, to be signalled.
                 names = vars(sys.modules["test." + self.name])
                 names.update((name, os.getpid()) for name, value in list(names.items())
