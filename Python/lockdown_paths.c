@@ -333,6 +333,43 @@ _PyLockdown_AddInstance(struct search *search, PyObject *object)
     return count < 0 ? -1 : 0;
 }
 
+/* What a function inside of another has of it under the name that the slot says:
+   a variable that it closes over, or the default of an argument. */
+int
+_PyLockdown_AddFunction(struct search *search, PyObject *object,
+                        const struct lockdown_instance_slot *slot)
+{
+    PyFunctionObject *function = (PyFunctionObject *)object;
+    PyCodeObject *code = (PyCodeObject *)function->func_code;
+    PyObject *cells = function->func_closure, *defaults = function->func_defaults;
+    PyObject *names = code->co_localsplusnames;
+    Py_ssize_t count = cells == NULL ? 0 : PyTuple_GET_SIZE(cells);
+    Py_ssize_t first = PyTuple_GET_SIZE(names) - count;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *cell = PyTuple_GET_ITEM(cells, i);
+        if (PyUnicode_EqualToUTF8(PyTuple_GET_ITEM(names, first + i), slot->attribute)
+            && _PyLockdown_HidePointer(search, cell,
+                                       &((PyCellObject *)cell)->ob_ref) < 0)
+        {
+            return -1;
+        }
+    }
+    count = defaults == NULL ? 0 : PyTuple_GET_SIZE(defaults);
+    first = code->co_argcount - count;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (first + i >= 0
+            && PyUnicode_EqualToUTF8(PyTuple_GET_ITEM(names, first + i),
+                                     slot->attribute)
+            && _PyLockdown_TellsPath(PyTuple_GET_ITEM(defaults, i))
+            && _PyLockdown_AddDefault(search->scrub, object, i,
+                                      _PyLockdown_HiddenPath(search)) < 0)
+        {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* The globals of a module, or of one that is gone. */
 int
 _PyLockdown_AddNamespace(struct search *search, PyObject *dict)

@@ -213,16 +213,15 @@ value_of(const struct lockdown_slot *slot)
     }
 }
 
-/* FUNCTION.__defaults__[0]=VALUE */
-static int
-add_defaults(struct _PyLockdown_scrub *scrub, PyObject *function,
-             PyObject *index, PyObject *value)
+/* Another value for one of the defaults that a function has. */
+int
+_PyLockdown_AddDefault(struct _PyLockdown_scrub *scrub, PyObject *function,
+                       Py_ssize_t place, PyObject *value)
 {
     PyObject *old = PyFunction_GET_DEFAULTS(function);
     if (old == NULL) {
         return 0;
     }
-    Py_ssize_t place = PyLong_AsSsize_t(index);
     PyObject *defaults = PyTuple_New(PyTuple_GET_SIZE(old));
     if (defaults == NULL) {
         return -1;
@@ -333,7 +332,8 @@ add_slot(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
             }
             else {
                 result = value == NULL ? -1
-                         : add_defaults(scrub, function, step, value);
+                         : _PyLockdown_AddDefault(scrub, function,
+                                                  PyLong_AsSsize_t(step), value);
             }
             Py_DECREF(next);
             break;

@@ -121,7 +121,8 @@ kind_of(PyTypeObject *type)
     return type == &PyDict_Type ? NAMESPACE
            : PyType_IsSubtype(type, &PyModule_Type) ? MODULE
            : PyExceptionClass_Check(type) ? ERROR
-           : type == &PyFrame_Type || type == &PyCoro_Type ? FRAME : OTHER;
+           : type == &PyFrame_Type || type == &PyCoro_Type ? FRAME
+           : type == &PyFunction_Type ? FUNCTION : OTHER;
 }
 
 /* The place of a type in a table of `size` places, which is never full: its own,
@@ -297,6 +298,64 @@ _PyLockdown_RulesOf(struct search *search, PyTypeObject *type, size_t *first)
     return (Py_ssize_t)class->rule_count;
 }
 
+/* ---- functions inside of functions ----------------------------------------------- */
+
+/* Has this one something that a row could be for, and such a name?  In the table
+   names of functions end in "()". */
+static int
+may_be_in_table(const struct search *search, PyObject *object)
+{
+    PyFunctionObject *function = (PyFunctionObject *)object;
+    if (function->func_closure == NULL && function->func_defaults == NULL) {
+        return 0;
+    }
+    PyCodeObject *code = (PyCodeObject *)function->func_code;
+    PyObject *name = code->co_qualname;
+    if (!(code->co_flags & CO_NESTED) || PyUnicode_GET_LENGTH(name) == 0) {
+        return 0;
+    }
+    size_t bit = name_bit((size_t)PyUnicode_GET_LENGTH(name) + 2,
+                          PyUnicode_READ_CHAR(name, 0));
+    return search->name_bits[bit / 8] >> bit % 8 & 1;
+}
+
+/* Is this the function whose code the ledger calls `name`, of that length? */
+static int
+is_function(PyObject *object, const char *module, const char *name, size_t length)
+{
+    PyFunctionObject *function = (PyFunctionObject *)object;
+    PyObject *qualname = ((PyCodeObject *)function->func_code)->co_qualname;
+    return PyUnicode_IS_ASCII(qualname)
+           && (size_t)PyUnicode_GET_LENGTH(qualname) == length
+           && memcmp(PyUnicode_1BYTE_DATA(qualname), name, length) == 0
+           && function->func_module != NULL
+           && PyUnicode_Check(function->func_module)
+           && PyUnicode_EqualToUTF8(function->func_module, module);
+}
+
+static int
+add_functions(struct search *search)
+{
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(lockdown_instance_slots); i++) {
+        const struct lockdown_instance_slot *slot = &lockdown_instance_slots[i];
+        size_t length = strlen(slot->type);
+        if (length < 2 || slot->type[length - 1] != ')'
+            || !_PyLockdown_ScrubTakes(search->scrub, slot->unless))
+        {
+            continue;
+        }
+        for (size_t j = 0; j < search->functions.length; j++) {
+            PyObject *function = search->functions.items[j];
+            if (is_function(function, slot->module, slot->type, length - 2)
+                && _PyLockdown_AddFunction(search, function, slot) < 0)
+            {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* ---- gathering them ------------------------------------------------------------ */
 
 /* The globals of code?  It is only looked, by the keys' own hashes, which calls
@@ -332,6 +391,9 @@ keep_object(struct search *search, struct class *class, PyObject *object)
         return push(search, &search->errors, object);
     case FRAME:
         return push(search, &search->frames, object);
+    case FUNCTION:
+        return !may_be_in_table(search, object)
+               || push(search, &search->functions, object);
     case OTHER:
         return 1;
     }
@@ -433,6 +495,9 @@ add_found(struct search *search)
             return -1;
         }
     }
+    if (add_functions(search) < 0) {
+        return -1;
+    }
     for (size_t i = 0; i < search->errors.length; i++) {
         if (_PyLockdown_AddError(search, search->errors.items[i]) < 0) {
             return -1;
@@ -469,6 +534,7 @@ _PyLockdown_AddPaths(struct _PyLockdown_scrub *scrub)
     drop(&search.namespaces);
     drop(&search.errors);
     drop(&search.frames);
+    drop(&search.functions);
     drop(&search.instances);
     drop_classes(&search);
     return result;

@@ -48,6 +48,9 @@ extern int _PyLockdown_AddPointer(struct _PyLockdown_scrub *scrub,
                                   PyObject *value);
 extern int _PyLockdown_ScrubTakes(const struct _PyLockdown_scrub *scrub,
                                   uint32_t unless);
+extern int _PyLockdown_AddDefault(struct _PyLockdown_scrub *scrub,
+                                  PyObject *function, Py_ssize_t place,
+                                  PyObject *value);
 /* Everything in a dict, list or set goes; what it held is kept until the end. */
 extern int _PyLockdown_AddClear(struct _PyLockdown_scrub *scrub, PyObject *container);
 
@@ -64,7 +67,7 @@ struct rule {
 };
 
 /* In which list an object is put, besides that of instances. */
-enum kind { OTHER, NAMESPACE, MODULE, ERROR, FRAME };
+enum kind { OTHER, NAMESPACE, MODULE, ERROR, FRAME, FUNCTION };
 
 /* A class of objects.  Its rules are found out when all objects have been gone
    through, if it is suspected. */
@@ -78,6 +81,7 @@ struct class {
 struct search {
     struct _PyLockdown_scrub *scrub;
     struct heap modules, namespaces, errors, frames;
+    struct heap functions;      // inside of others, that may have rules
     struct heap instances;      // of classes that may have rules
     struct class *classes;      // a hash table by type
     size_t class_count, class_places;
@@ -98,6 +102,8 @@ extern int _PyLockdown_IsClass(PyTypeObject *type, const char *module,
 
 /* lockdown_paths.c: what is to be done with each that was found. */
 extern int _PyLockdown_AddInstance(struct search *search, PyObject *object);
+extern int _PyLockdown_AddFunction(struct search *search, PyObject *function,
+                                   const struct lockdown_instance_slot *slot);
 extern int _PyLockdown_AddNamespace(struct search *search, PyObject *dict);
 extern int _PyLockdown_AddOddModules(struct _PyLockdown_scrub *scrub);
 extern int _PyLockdown_AddSys(struct search *search);

@@ -39,6 +39,35 @@ METHODS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptor
 NOISY = ("antigravity", "this", "turtle", "idlelib", "tkinter", "__main__")
 
 
+class Pid(int):
+    """The number of a process."""
+
+    def __new__(cls, number):
+        cls.texts.add(str(int(number)))
+        return super().__new__(cls, number)
+
+    texts = set()
+    # Where a text has one.
+    place = re.compile(r"(?:\bpid ?=? ?|<Process |_|\.M[0-9]+P)([0-9]+)")
+
+
+def mark_pids():
+    """Have all that Python code learns about numbers of processes be of that type."""
+    import posix
+    import _posixsubprocess
+
+    def marked(function):
+        def call(*args):
+            return Pid(function(*args))
+        return call
+
+    for module, name in ((posix, "getpid"), (posix, "getppid"), (posix, "fork"),
+                         (_posixsubprocess, "fork_exec")):
+        setattr(module, name, marked(getattr(module, name)))
+        if module is posix:
+            setattr(os, name, getattr(posix, name))
+
+
 class Truth:
     """Ranges of memory and secret texts."""
 
@@ -101,6 +130,8 @@ class Truth:
             run = match[0]
             if self.in_number(int(run, 16)) or run.isdigit() and self.in_number(int(run)):
                 return "address"
+        if any(match[1] in Pid.texts for match in Pid.place.finditer(text)):
+            return "pid"
         return None
 
     def in_bytes(self, data):
@@ -172,6 +203,9 @@ class Walk:
         elif kind is float:
             if value.is_integer() and self.truth.in_number(int(value)):
                 self.leak("address", way, value)
+        elif kind is Pid:
+            if value > 0:
+                self.leak("pid", way, value)
         elif value is None or kind is complex:
             pass
         else:
@@ -364,6 +398,7 @@ def planted(truth):
         "repr": type("Text", (), {"__repr__": lambda self: f"{address + 64:X}"})(),
         "error": type("Error", (), {"__len__": lambda self: raise_(f"{address + 96}")})(),
         "secret": list(truth.secrets.values()),
+        "process": [Pid(31337)], "worker": f"<Worker pid={Pid(31338)} running>",
     }
 
 
@@ -384,18 +419,21 @@ def rename_host(name):
 def main(lock, secrets):
     if not rename_host(secrets["host"]):
         del secrets["host"]
+    mark_pids()
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import host
+    import identity
     import lockdownlib
     count = import_all()
     made = host.plain_values()
     host.fill_caches(secrets["files"])
     kept = host.left_open(secrets["files"])
+    learned = identity.learned(secrets["files"])
     truth = Truth(secrets)
     walk = Walk(truth)
     if lock != "unlocked":
         lockdownlib.lockdown(keep=("inspect",) if lock == "inspecting" else ())
-    roots = {"made": made, "kept": kept, "values": host.told_values(made),
+    roots = {"made": made, "kept": kept, "learned": learned, "values": host.told_values(made),
              "calls": host.told_by_calls()}
     walk.leave_out(truth, walk, truth.__dict__, walk.__dict__, walk.seen, walk.leaks, walk.queue,
                    walk.texts, walk.numbers, walk.types, walk.names, walk.counts, truth.tops,
@@ -424,6 +462,7 @@ def main(lock, secrets):
     print("\n@" + json.dumps({"modules": count, "counts": dict(walk.counts), "told": by_secret,
                               "planted": [way for _, way, _ in laid_out.leaks],
                               "leaks": walk.leaks[:2000]}), flush=True)
+    identity.end(learned)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ PYTHON = os.path.realpath(sys.executable)
 COMMON = ("/usr", "/usr/local", "localhost")
 
 PLANTED = ("plain", "rotated", "negative", "swapped", "decimal", "hexadecimal", "bytes", "reversed",
-           "view", "closure", "default", "slot", "float", "repr", "error", "secret")
+           "view", "closure", "default", "slot", "float", "repr", "error", "secret", "process",
+           "worker")
 
 
 @unittest.skipUnless(os.path.exists("/proc/self/maps"), "needs to know where memory is")
@@ -38,6 +39,7 @@ class LeakTest(fresh.FolderTest):
     def walk(self, lock, options=()):
         program = self.copy("leaks.py", f"{SECRET}Program/leaks.py")
         self.copy("leaks_host.py", f"{SECRET}Program/host.py")
+        self.copy("leaks_identity.py", f"{SECRET}Program/identity.py")
         folder, cwd = (os.path.join(self.folder, SECRET + name) for name in ("Files", "Cwd"))
         os.mkdir(folder)
         os.mkdir(cwd)
@@ -55,9 +57,6 @@ class LeakTest(fresh.FolderTest):
                    SSLKEYLOGFILE=os.path.join(folder, "keys"), PAGER=f"/{SECRET}PAGER",
                    PYTHONPYCACHEPREFIX=os.path.join(self.folder, f"{SECRET}CACHE"),
                    LANG="C.UTF-8")
-        if lock == "inspecting":
-            # What an object of C holds is seen by who may look at all that the collector knows.
-            del env["SSLKEYLOGFILE"]
         facts = fresh.run("-X", f"word={SECRET}", *options, program, lock, cwd=cwd, env=env,
                           program=python, stdin=json.dumps(self.secrets(env) | {
                               "files": folder, "cwd": cwd, "prefix": prefix,

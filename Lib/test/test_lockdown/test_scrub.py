@@ -28,7 +28,7 @@ def slots():
 # Plants a marker in each place, so that something is there to be taken away, and looks after the
 # lock whether it is. The lock itself is the only thing between.
 PROGRAM = """
-    |import importlib, os, re, sysconfig
+    |import importlib, os, re, sysconfig, types
     |keep, order = json.loads(sys.argv[1])
     |sysconfig.get_config_vars()
     |sys.dont_write_bytecode = True     # below a planted sys.pycache_prefix
@@ -37,8 +37,32 @@ PROGRAM = """
     |    if module.endswith("*"):
     |        return [name for name in sys.modules if name.startswith(module[:-1])]
     |    return [module]
+    |def codes(code):
+    |    yield code
+    |    for part in code.co_consts:
+    |        if hasattr(part, "co_consts"):
+    |            yield from codes(part)
+    |def plant_function(space, name, variable):
+    |    # A function of the code that makes it, by whichever way the variable comes in.
+    |    outer = eval(name.partition(".<locals>")[0], space)
+    |    code = next(code for code in codes(outer.__code__) if code.co_qualname == name
+    |                and variable in code.co_freevars + code.co_varnames[:code.co_argcount])
+    |    function = types.FunctionType(
+    |        code, space, argdefs=tuple(MARKER + " " + name for name in
+    |                                   code.co_varnames[:code.co_argcount]),
+    |        closure=tuple(types.CellType(MARKER + " " + name) for name in code.co_freevars))
+    |    def look():
+    |        held = [*function.__defaults__, *(cell.cell_contents for cell in function.__closure__ or ())]
+    |        others = code.co_argcount + len(code.co_freevars) - 1
+    |        assert sum(value != f"{MARKER} {variable}" and value.startswith(MARKER)
+    |                   for value in held) == others
+    |        return f"{MARKER} {variable}" in held
+    |    assert look()
+    |    return look
     |def plant_each(space, path, value):
     |    name, attribute = path.removeprefix("each ").rsplit(".", 1)
+    |    if name.endswith("()"):
+    |        return plant_function(space, name.removesuffix("()"), attribute)
     |    kind = eval(name, space)
     |    thing = kind.__new__(kind)
     |    marker = {"[]": [MARKER], "{}": {MARKER: MARKER}, "set()": {MARKER},

@@ -9,7 +9,8 @@ _STEP = r"(?:\.[A-Za-z_]\w*|\['[^'\\]+'\]|\[\d\])"
 _VALUE = r"None|\"\"|\"<locked>\"|\(\)|False|0|\{\}|\[\]|set\(\)"
 _BEGIN = r"(?:unless ([a-z.|]+) )?(?:([\w.]+):)?"
 _SLOT = re.compile(rf"{_BEGIN}([A-Za-z_]\w*{_STEP}*)(?:\(\))?=({_VALUE}|cache)\Z")
-_EACH = re.compile(rf"{_BEGIN}each ([A-Za-z_][\w.]*)\.([A-Za-z_]\w*(?:\['\w+'\])?)=({_VALUE})\Z")
+_EACH = re.compile(rf"{_BEGIN}each ([A-Za-z_][\w.]*)\.([A-Za-z_]\w*(?:\['[\w-]+'\])?)=({_VALUE})\Z")
+_FUNCTION = re.compile(rf"{_BEGIN}each ([A-Za-z_][\w.<>]*\(\))\.([A-Za-z_]\w*)=(\"<locked>\")\Z")
 
 
 def read_slots(entry, reason):
@@ -20,7 +21,7 @@ def read_slots(entry, reason):
     slots, instances, wrong = [], [], []
     text = re.sub(r"\A(?:\w+=no )", "", reason).partition(" - ")[0]
     for slot in text.split("; "):
-        if match := _EACH.match(slot):
+        if match := _EACH.match(slot) or _FUNCTION.match(slot):
             instances.append((match[2] or entry, *match.groups()[2:], match[1] or ""))
         elif match := _SLOT.match(slot):
             slots.append((match[2] or entry, *match.groups()[2:], match[1] or ""))
