@@ -54,11 +54,14 @@ class SafeModulesTest(TreeTest):
     def test_slots_of_instances(self):
         found = self.read("tempfile\tcleared\teach Class.name=\"<locked>\";"
                           " unless fs.read|proc other:each One.Two.names=[]; unless import sys:path=[];"
-                          " each Class.paths['new']=None"
+                          " each Class.paths['new-one']=None;"
+                          " unless net each Class.f.<locals>.<lambda>().x=\"<locked>\""
                           " - what they hold\n")
         self.assertEqual(found.instances, [("tempfile", "Class", "name", '"<locked>"', ""),
                                            ("other", "One.Two", "names", "[]", "fs.read|proc"),
-                                           ("tempfile", "Class", "paths['new']", "None", "")])
+                                           ("tempfile", "Class", "paths['new-one']", "None", ""),
+                                           ("tempfile", "Class.f.<locals>.<lambda>()", "x",
+                                            '"<locked>"', "net")])
         self.assertEqual(found.slots, [("sys", "path", "[]", "import")])
 
     def test_new_files_count(self):
@@ -73,6 +76,7 @@ class SafeModulesTest(TreeTest):
         self.wrong("math\tjudged\n", "math has no table of its own")
         self.wrong("abc\tcleared\tx=5 - why\n", "'x=5' is no slot")
         self.wrong("abc\tcleared\teach name=None - why\n", "'each name=None' is no slot")
+        self.wrong("abc\tcleared\teach f().x=[] - why\n", "'each f().x=[]' is no slot")
         self.wrong("abc\tcleared\tunless imports x=None - why\n", "imports is not a right")
         self.wrong("abc\tcleared\tunless fs.read|imports x=None - why\n", "imports is not a right")
         self.wrong("abc\tcleared\tx()=None; f(1)=cache - why\n", "'f(1)=cache' is no slot")
