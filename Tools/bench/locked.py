@@ -174,7 +174,7 @@ def main():
     print()
     print(f"{'program':<36} {'lock':<7} {'ratio':>6} {'95% interval':<16} {'A : A':>6} "
           f"{'95% interval':<16}")
-    rng, ratios, wrong, needs = random.Random(1), [], 0, 0
+    rng, ratios, wrong, needs = random.Random(1), {}, 0, 0
     for benchmark in options.found:
         if options.names and benchmark.name not in options.names:
             continue
@@ -189,14 +189,16 @@ def main():
             a.append(seconds(benchmark.run(options.python, "plain")))
             b.append(seconds(benchmark.run(options.python, mode, options.kernel)))
         against, itself = measure.ratio(b, a, rng), measure.ratio(a[1::2], a[0::2], rng)
-        ratios.append(against[0])
+        ratios[benchmark.name] = against[0]
         print(f"{benchmark.name:<36} {mode:<7} {against[0]:6.3f} "
               f"[{against[1]:.3f}, {against[2]:.3f}]  {itself[0]:6.3f} "
               f"[{itself[1]:.3f}, {itself[2]:.3f}]", flush=True)
     print()
-    middle = f", median ratio {statistics.median(ratios):.3f}" if ratios else ""
-    print(f"{len(ratios)} give the same result locked{middle}; {needs} need a right; "
-          f"{wrong} wrong")
+    if ratios:
+        worst = max(ratios, key=ratios.get)
+        print(f"geometric mean {statistics.geometric_mean(ratios.values()):.3f}, "
+              f"median {statistics.median(ratios.values()):.3f}, worst {ratios[worst]:.3f} ({worst})")
+    print(f"{len(ratios)} give the same result locked; {needs} need a right; {wrong} wrong")
     return 1 if wrong else 0
 
 
