@@ -465,6 +465,8 @@ BUGS = [
         'patch', 'test_reentrancy_xml', None),
     Bug('', 'TreeBuilder: elements that use their builder',
         'patch', 'test_reentrancy_xml', None),
+    Bug('', 'sqlite3: a connection or a cursor used by what its statement calls',
+        'patch', 'test_reentrancy_sqlite', None),
     Bug('', 'crashers/bogus_code_obj.py: code made by hand',
         'refused', '', r'''
 |import types
