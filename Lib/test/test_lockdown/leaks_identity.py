@@ -7,6 +7,8 @@ Imported from a folder whose name is a secret, as host.py is.
 import _threading_local
 import asyncio
 import asyncio.subprocess
+import bdb
+import cProfile
 import concurrent.futures
 import ctypes
 import filecmp
@@ -37,9 +39,11 @@ import sys
 import tarfile
 import time
 import trace
+import tracemalloc
 import unittest
 import urllib.request
 import warnings
+import webbrowser
 import wsgiref.simple_server
 import zipfile
 import zipimport
@@ -177,7 +181,15 @@ def read_files(path):
     finder.run_script(path("left/mod.py"))
     loader = unittest.TestLoader()
     loader.discover(path("left"))
+    profile = cProfile.Profile()
+    profile.runcall(len, "")
+    profile.runcall(written, path("profiled"))
+    profile.create_stats()
+    debugger.set_break(__file__, own_local.__code__.co_firstlineno + 2)
     return {
+        "profile": profile, "breakpoint": bdb.Breakpoint.bpbynumber[-1],
+        "browser": webbrowser.GenericBrowser([path("browser"), "--" + path("option"), "%s"]),
+        "filter": tracemalloc.Filter(True, path("left/*")),
         "record": memory, "stream": archive, "debugger": debugger, "lookup": lookup,
         "finder": finder, "loader": loader,
         "browsed": pyclbr.readmodule_ex("mod", [path("left")]),

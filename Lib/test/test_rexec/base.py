@@ -1,5 +1,6 @@
 """What the tests of cells share."""
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -14,6 +15,11 @@ from rexec import process
 PYTHON = os.environ.get("LDP_PYTHON")
 # No test measures time; this is for those that would hang.
 PATIENCE = 60
+
+
+def tearDownModule():
+    """For files that use asyncio: the tests leave the policy of event loops as it was."""
+    asyncio.set_event_loop_policy(None)
 
 
 def make_cell(**options):

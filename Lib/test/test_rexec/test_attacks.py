@@ -15,7 +15,7 @@ from rexec.files import Files
 from rexec.folder import READ
 from rexec.values import encode
 
-from .base import PATIENCE, CellTest, is_gone, make_cell, until
+from .base import PATIENCE, CellTest, is_gone, make_cell, tearDownModule, until  # noqa: F401
 from .impostor import STARTED, FakeWorker, frame, meet, meet_async, receive, result
 
 MIB = 1 << 20

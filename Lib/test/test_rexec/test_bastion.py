@@ -13,6 +13,8 @@ from rexec import guestbastion
 from rexec.bastion import MOST_REFERENCES, Bastion, BastionClass, References, revoke
 from rexec.values import Malformed, decode, encode
 
+from .base import tearDownModule    # noqa: F401
+
 
 class Account:
     """An object with more than should be seen."""
@@ -510,7 +512,6 @@ str(reached)
         self.assertIsNone(gone())
 
     def test_coroutines(self):
-        self.addCleanup(asyncio.set_event_loop_policy, None)
         cell = self.make()
         bank = rexec.Bastion(Bank())
         code = "import asyncio\nawait asyncio.gather(*(bank.later(n) for n in range(5)))"

@@ -14,7 +14,7 @@ from rexec import channel as kinds
 from rexec.channel import HEADER, FrameReader, largest
 from rexec.values import Malformed, encode
 
-from .base import CellTest
+from .base import CellTest, tearDownModule      # noqa: F401
 from .impostor import STARTED, FakeWorker, frame, meet, result
 
 try:

@@ -14,7 +14,7 @@ import unittest
 import rexec
 from rexec import process
 
-from .base import CellTest, left_behind, until
+from .base import CellTest, left_behind, tearDownModule, until  # noqa: F401
 
 if not process.is_own():
     raise unittest.SkipTest("interpreter cells need Locked Down Python as the supervisor")

@@ -17,7 +17,8 @@ from rexec import channel as kinds
 from rexec.nest import Nest, Origin
 from rexec.values import encode
 
-from .base import PYTHON, CellTest, is_gone, make_cell, nothing_left, until
+from .base import (PYTHON, CellTest, is_gone, make_cell, nothing_left,  # noqa: F401
+                   tearDownModule, until)
 from .impostor import STARTED, FakeWorker, frame, result
 
 MIB = 1 << 20

@@ -11,7 +11,8 @@ import unittest
 
 import rexec
 
-from .base import PATIENCE, PYTHON, is_gone, left_behind, make_cell, until
+from .base import (PATIENCE, PYTHON, is_gone, left_behind, make_cell,   # noqa: F401
+                   tearDownModule, until)
 from .test_life import run_host
 
 

@@ -9,7 +9,7 @@ import unittest
 
 import rexec
 
-from .base import CellTest, make_cell, nothing_left, until
+from .base import CellTest, make_cell, nothing_left, tearDownModule, until  # noqa: F401
 
 
 class StreamTest(CellTest):
