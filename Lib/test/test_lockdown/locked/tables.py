@@ -13,6 +13,7 @@ WORDS = {
     "tight": "expects C code to do what it does not when locked, for memory's sake",
     "inert": "uses a module that can do nothing when locked",
     "unsafe": "takes the interpreter apart by a module that is not safe",
+    "machine": "fails unlocked too, on some machines",
     "harness": "fails because of how it is run here: in a forked child, with limits, on its own",
 }
 
@@ -94,7 +95,7 @@ def judge(results, explained):
             continue
         if name not in ran:
             problems.append(f"{explanation.where}: there is no method {name}")
-        elif ran[name]["kind"] != "other":
+        elif ran[name]["kind"] != "other" and explanation.word != "machine":
             problems.append(f"{explanation.where}: {name} is {ran[name]['kind']} now:"
                             " remove the line")
     return problems
