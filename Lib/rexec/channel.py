@@ -46,6 +46,9 @@ HEADER = _struct.Struct("<IBBHI")
 
 # Calls that wait for their replies at the same time.
 CALLS_OPEN = 64
+# MSG_NOSIGNAL, of Linux: a cell that ends amid what it is told must not end a supervisor that left
+# SIGPIPE to the kernel.
+NO_SIGNAL = 0x4000
 # Beyond the bytes of values: texts, names, tracebacks.
 ROOM = 2 << 20
 _SMALL = 16 << 10
@@ -159,7 +162,7 @@ class Channel:
         while self._out:
             data = self._out[0]
             try:
-                sent = self.socket.send(data)
+                sent = self.socket.send(data, NO_SIGNAL)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:

@@ -47,7 +47,7 @@ class _Socket:
     def fileno(self):
         return self.number
 
-    def send(self, data):
+    def send(self, data, flags):
         room = ROOM - self.unsent - len(self.outgoing)
         if self.ended:
             raise BrokenPipeError

@@ -89,6 +89,8 @@ class Worker:
         number = None
         theirs = self._theirs.detach()
         try:
+            # It writes to a supervisor that may have closed its end.  The C thread gets this too.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
             self._clock = time.pthread_getcpuclockid(_thread.get_ident())
             config = _interpreters.new_config("isolated", allow_threads=False,
                                               allow_daemon_threads=False)

@@ -491,9 +491,9 @@ class Server:
         payload = encode(value, _ROOM, 200)
         data = kinds.HEADER.pack(len(payload), kinds.VERSION, kind, 0, 0) + payload
         if fds:
-            sent = socket.send_fds(self._socket, [data], fds)
+            sent = socket.send_fds(self._socket, [data], fds, kinds.NO_SIGNAL)
             data = data[sent:]
-        self._socket.sendall(data)
+        self._socket.sendall(data, kinds.NO_SIGNAL)
 
     def _receive(self, kind):
         data, fds = b"", []

@@ -315,6 +315,9 @@ def become(fd, start, parent=0):
     worker = Worker(channel)
     worker.most_threads = start.get("threads")
     guest.prepare(worker)
+    # The thread that started it may have blocked or ignored these, which a process inherits.
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    _signal.signal(_signal.SIGXCPU, _signal.SIG_DFL)
     _signal.signal(_signal.SIGINT, worker.on_interrupt)
     channel.keep_back(KEPT_BACK)
     limit(start["memory"])

@@ -308,6 +308,22 @@ class StuckTest(unittest.TestCase):
                          ["wall True"] * 4 + ["4 interpreter cells could not be ended: no more are made",
                                               "exits"], found.stderr)
 
+    def test_a_broken_pipe_does_not_end_the_supervisor(self):
+        """It waits in a write for a supervisor that closes its end, and would end with SIGPIPE."""
+        found = self.run_child("""\
+            import signal, threading, time
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            closed = threading.Event()
+            cell = rexec.Cell(isolation="interpreter", limits=rexec.Limits(memory=None, output=None),
+                              stdout=lambda text: closed.wait())
+            future = cell.start("while True: print('x' * 4000)")
+            time.sleep(1)
+            cell.close()
+            closed.set()
+            print(type(future.exception()).__name__)
+            """)
+        self.assertEqual((found.stdout, found.stderr, found.returncode), ("CellClosed\n", "", 0))
+
     def test_exit_with_cells_open(self):
         found = self.run_child("""\
             cell = make()

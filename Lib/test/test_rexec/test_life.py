@@ -339,6 +339,49 @@ class HostTest(unittest.TestCase):
             cell.run("1")
         self.assertEqual(before, [signal.getsignal(number) for number in range(1, 32)])
 
+    def test_broken_pipes_do_not_end_it(self):
+        """A cell that ends while it is told something, in a supervisor that would end with SIGPIPE."""
+        self.assertEqual(run_host("""
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            def end():
+                cell._worker.kill()
+                cell._worker.wait()
+                return "x" * (1 << 20)
+            with rexec.Cell(python=PYTHON, functions={"end": end}) as cell:
+                try:
+                    cell.run("end()")
+                except rexec.CellCrashed as error:
+                    print(error.status)
+            with rexec.CellPool(1, python=PYTHON) as pool:
+                server = pool._servers[0]._process
+                server.kill()
+                server.wait()
+                print(pool.submit("6*7").result().value)
+        """), "-9\n42")
+
+    def test_blocked_and_ignored_signals(self):
+        """Those of the thread that starts a cell are not the cell's."""
+        self.assertEqual(run_host("""
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+            limits = rexec.Limits(cpu=0.5)
+            with rexec.CellPool(1, python=PYTHON) as pool:
+                for make in lambda: rexec.Cell(python=PYTHON, limits=limits), lambda: pool.cell(limits=limits):
+                    with make() as cell:
+                        cell._worker.cpu = lambda: None     # the kernel's net is what is left
+                        timer = threading.Timer(0.3, cell.interrupt)
+                        timer.start()
+                        try:
+                            cell.run("while True: pass")
+                        except rexec.Error as error:
+                            print(type(error).__name__, getattr(error, "type_name", None))
+                        timer.join()
+                        try:
+                            cell.run("while True: pass", timeout=60)
+                        except rexec.Error as error:
+                            print(type(error).__name__, getattr(error, "status", None))
+        """), "\n".join(["CellError KeyboardInterrupt", "CellCrashed -24"] * 2))
+
     def test_without_streams(self):
         """A supervisor that has none, as some services, has cells and pools."""
         with tempfile.TemporaryFile() as file:
