@@ -117,10 +117,11 @@ class Cell:
         request = self._request(code, inputs, stdin, modules)
         self._take()
         future = Future(self)
+        caller = Here()
 
         def work():
             try:
-                result = self._perform_taken(kinds.RUN, request, timeout, Here())
+                result = self._perform_taken(kinds.RUN, request, timeout, caller)
             except BaseException as error:
                 if future.set_running_or_notify_cancel():
                     future.set_exception(error)
@@ -128,11 +129,7 @@ class Cell:
                 if future.set_running_or_notify_cancel():
                     future.set_result(result)
 
-        try:
-            threading.Thread(target=work, name="rexec-run", daemon=True).start()
-        except BaseException:
-            self._busy.release()
-            raise
+        self._begin_thread(work, caller)
         return future
 
     async def arun(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
@@ -205,9 +202,9 @@ class Cell:
             raise TypeError(f"code must be a str, the source, not {type(code).__name__}")
         if not callable(stdin) and not isinstance(stdin, str):
             raise TypeError(f"stdin must be a str or a callable, not {type(stdin).__name__}")
-        inputs = dict(inputs or {})
+        inputs = _make_dict("inputs", inputs)
         _check_names("inputs", inputs)
-        modules = dict(modules or {})
+        modules = _make_dict("modules", modules)
         for name, source in modules.items():
             if not isinstance(name, str) or not isinstance(source, str):
                 raise TypeError("modules must be names and sources, both str")
@@ -278,23 +275,40 @@ class Cell:
             except RuntimeError:
                 pass    # the loop is closed
 
-        try:
-            threading.Thread(target=work, name="rexec-run", daemon=True).start()
-        except BaseException:
-            caller.finish()
-            self._busy.release()
-            raise
+        self._begin_thread(work, caller)
         try:
             return await done
         except asyncio.CancelledError:
             self._end("closed")
             raise
 
+    def _begin_thread(self, work, caller):
+        """Have a thread do WORK, a run of this cell that is taken."""
+        turn = [work]       # whoever pops it gives back what was taken
+
+        def begin():
+            try:
+                work = turn.pop()
+            except IndexError:
+                return
+            work()
+
+        try:
+            threading.Thread(target=begin, name="rexec-run", daemon=True).start()
+        except BaseException:
+            try:
+                turn.pop()
+            except IndexError:      # Control-C came when it had begun, and nobody will have its result
+                self._end("closed")
+            else:
+                caller.finish()
+                self._busy.release()
+            raise
+
     def _perform_taken(self, kind, request, timeout, caller):
         """A run; the cell is busy with it."""
         try:
-            if timeout is not None and not timeout >= 0:
-                raise ValueError("timeout must be a number of seconds, not negative")
+            _check_timeout(timeout)
             if self._number and self._has_spoken():
                 # An answer to a question that it has not heard yet.
                 raise self._broke_rules("a frame between runs")
@@ -627,13 +641,28 @@ def _is_coroutine_function(function):
 
 
 def _check_functions(functions):
-    functions = dict(functions or {})
+    functions = _make_dict("functions", functions)
     _check_names("functions", functions)
     for name, function in functions.items():
         if not callable(function):
             raise TypeError(f"the function {name} must be callable,"
                             f" not {type(function).__name__}")
     return functions
+
+
+def _make_dict(what, given):
+    try:
+        return dict(given or {})
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} must be a dict, not {type(given).__name__}") from None
+
+
+def _check_timeout(timeout):
+    if timeout is not None:
+        if not hasattr(timeout, "__float__"):
+            raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
+        if not timeout >= 0:
+            raise ValueError(f"timeout must be a number of seconds, not {timeout}")
 
 
 def _check_names(what, names):

@@ -80,7 +80,11 @@ class _Starter:
                 self.thread = _thread.start_new_thread(self._serve, ())
         answer = queue.SimpleQueue()
         self.requests.put((function, args, answer))
-        result, error = answer.get()
+        try:
+            result, error = answer.get()
+        except BaseException:       # Control-C: nobody will have the worker that is being made
+            self.requests.put((_close_answer, (answer,), queue.SimpleQueue()))
+            raise
         if error is not None:
             raise error
         return result
@@ -95,6 +99,13 @@ class _Starter:
                 answer.put((None, error))
             # Whoever is waited for here would keep the last one alive.
             del function, args, answer
+
+
+def _close_answer(answer):
+    """It is there: requests are served in their order."""
+    worker, error = answer.get()
+    if error is None:
+        worker.close()
 
 
 _starter = _Starter()
@@ -399,6 +410,13 @@ def crashed(worker, what, result=None):
     return CellCrashed(what + how, status, worker.tail(), result)
 
 
+def not_started(worker, what):
+    """The CellCrashed of one that ran nothing yet but what is trusted: what it said last is why."""
+    error = crashed(worker, what)
+    last = error.stderr.strip().rpartition("\n")[2]
+    return CellCrashed(f"{error}: {last}", error.status, error.stderr) if last else error
+
+
 def start_ready(python, memory, kernel, preload=(), path=()):
     """A worker that is locked and ready for a tenant."""
     worker = start(python)
@@ -434,7 +452,7 @@ def await_ready(worker):
                 worker.kill()
                 worker.wait()
             what = "the cell did not start"
-            raise crashed(worker, what if channel.ended else f"{what} in {LONGEST_START} s")
+            raise not_started(worker, what if channel.ended else f"{what} in {LONGEST_START} s")
         if poller.poll(left * 1000):
             channel.read()
     try:
@@ -476,7 +494,7 @@ class Server:
             if not self._process.wait(_LAST_WORDS):
                 self._process.kill()
                 self._process.wait()
-            error = crashed(self._process, "the fork server did not start")
+            error = not_started(self._process, "the fork server did not start")
             self.close()
             raise error from None
         except BaseException:

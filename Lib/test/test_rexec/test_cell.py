@@ -92,12 +92,20 @@ class RunTest(CellTest):
                 self.cell.run(wrong)
         with self.assertRaisesRegex(TypeError, "stdin"):
             self.cell.run("1", stdin=b"")
-        with self.assertRaises(ValueError):
-            self.cell.run("1", timeout=-1)
+        for wrong in (-1, float("nan")):
+            with self.assertRaisesRegex(ValueError, "timeout must be a number"):
+                self.cell.run("1", timeout=wrong)
+        with self.assertRaisesRegex(TypeError, "timeout must be a number of seconds, not str"):
+            self.cell.run("1", timeout="5")
+        for what in ("inputs", "modules"):
+            for wrong in (5, [1], ["ab", "c"]):
+                with self.assertRaisesRegex(TypeError, f"{what} must be a dict, not"):
+                    self.cell.run("1", **{what: wrong})
         self.assertEqual(self.cell.run("1").value, 1)
         for wrong in ({"limits": 5}, {"functions": {"f": 1}}, {"functions": {"f f": len}},
-                      {"stdout": 5}, {"kernel": "maybe"}):
-            with self.subTest(wrong=wrong), self.assertRaises((TypeError, ValueError)):
+                      {"functions": [len]}, {"functions": ["f"]}, {"stdout": 5}, {"kernel": "maybe"}):
+            with self.subTest(wrong=wrong), self.assertRaisesRegex((TypeError, ValueError),
+                                                                   str(*wrong).rstrip("s")):
                 rexec.Cell(**wrong)
 
     def test_usage(self):

@@ -117,7 +117,8 @@ class CrashTest(CellTest):
                 rexec.Cell(python="/nowhere/python")
             with self.assertRaisesRegex(rexec.CellCrashed, "did not start.*status 1"):
                 rexec.Cell(python="/bin/false")
-            with self.assertRaises(rexec.CellCrashed) as caught:
+            with self.assertRaisesRegex(rexec.CellCrashed, "status 1.: ModuleNotFoundError: No module"
+                                        ) as caught:
                 rexec.Cell(python=PYTHON, preload=["nowhere_to_be_found"])
             self.assertIn("nowhere_to_be_found", caught.exception.stderr)
 
@@ -437,6 +438,34 @@ class HostTest(unittest.TestCase):
                 except KeyboardInterrupt:
                     print(cell.closed, os.path.exists(f"/proc/{pid}"))
         """, start_new_session=True), "True False")
+
+    def test_keyboard_as_a_cell_starts(self):
+        """What the thread that starts workers made for nobody is closed."""
+        self.assertEqual(run_host("""
+            from rexec import process
+            there, go = threading.Event(), threading.Event()
+            real = process._start
+            def start(*args):
+                there.set()
+                go.wait()
+                worker = real(*args)
+                print(worker.socket.fileno() > 2)
+                made.append(worker)
+                return worker
+            made = []
+            process._start = start
+            def strike():
+                there.wait()
+                os.kill(os.getpid(), signal.SIGINT)
+            threading.Thread(target=strike).start()
+            try:
+                rexec.Cell(python=PYTHON)
+            except KeyboardInterrupt:
+                go.set()
+            process._start = real
+            with rexec.Cell(python=PYTHON) as cell:
+                print(cell.run("5").value, made[0].socket.fileno(), made[0]._gone)
+        """), "True\n5 -1 True")
 
     def test_as_an_ordinary_user(self):
         if os.getuid() != 0:

@@ -20,7 +20,8 @@ class LimitsTest(unittest.TestCase):
                                                       memory=256 * MIB, value=16 * MIB, depth=100,
                                                       storage=64 * MIB, handles=64, threads=8))
         for wrong in [{"cpu": -1}, {"cpu": float("inf")}, {"cpu": float("nan")}, {"depth": None},
-                      {"value": None}, {"depth": 10**6}, {"memory": 1 << 60}, {"wall": -0.1}]:
+                      {"value": None}, {"depth": 10**6}, {"memory": 1 << 60}, {"wall": -0.1},
+                      {"cpu": 1e300}, {"threads": 1 << 70}]:
             (name,) = wrong
             with self.subTest(wrong=wrong), self.assertRaisesRegex(ValueError, name):
                 rexec.Limits(**wrong)

@@ -392,7 +392,7 @@ class EndTest(PoolTest):
         until(ended, "the end of a pool that nobody has")
 
     def test_that_does_not_start(self):
-        with self.assertRaises(rexec.CellCrashed) as caught:
+        with self.assertRaisesRegex(rexec.CellCrashed, "status 1.: ModuleNotFoundError: No module") as caught:
             rexec.CellPool(1, python=PYTHON, preload=["nowhere_to_be_found"])
         self.assertIn("nowhere_to_be_found", caught.exception.stderr)
         for bad, error in (({"size": 0}, ValueError), ({"size": 1.5}, TypeError),

@@ -6,6 +6,7 @@ import textwrap
 import threading
 import time
 import unittest
+from unittest import mock
 
 import rexec
 
@@ -193,6 +194,30 @@ class FutureTest(CellTest):
         done.result(30)
         self.assertFalse(done.cancel())
         self.assertEqual(self.cell.run("1").value, 1)
+
+
+    def test_control_c_as_it_begins(self):
+        """Whether the thread has begun or not, what was taken for the run is given back once."""
+        real = threading.Thread.start
+
+        def before(thread):
+            raise KeyboardInterrupt
+
+        def after(thread):
+            real(thread)
+            raise KeyboardInterrupt
+
+        for begin in before, after:
+            for run in lambda cell: cell.start("1"), lambda cell: asyncio.run(cell.arun("1")):
+                with self.subTest(begin=begin), nothing_left(self):
+                    cell = make_cell()
+                    with mock.patch("threading.Thread.start", begin), self.assertRaises(KeyboardInterrupt):
+                        run(cell)
+                    until(lambda: not cell._busy.locked(), "free")
+                    self.assertEqual(cell.closed, begin is after)
+                    cell.close()
+                    self.assertRaises(rexec.CellClosed, cell.run, "1")
+                    del cell
 
 
 class AsyncTest(unittest.IsolatedAsyncioTestCase):
