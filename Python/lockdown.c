@@ -115,8 +115,22 @@ is_switched_off(const char *function)
 #endif
 
 int
+_PyLockdown_WouldRefuse(uint32_t rights, const char *function)
+{
+#ifdef LOCKDOWN_MUTANT
+    if (is_switched_off(function)) {
+        return 0;
+    }
+#endif
+    return _PyLockdown_IsRefusedDetached(rights);
+}
+
+int
 _PyLockdown_Refuse(uint32_t rights, const char *function)
 {
+    if (rights == _PyLockdown_RAISED) {
+        return 1;
+    }
 #ifdef LOCKDOWN_MUTANT
     if (is_switched_off(function)) {
         return 0;

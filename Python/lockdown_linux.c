@@ -32,46 +32,10 @@
 #include <linux/filter.h>         // struct sock_filter
 #include <linux/seccomp.h>        // SECCOMP_SET_MODE_FILTER
 
-// Numbers that Debian 12's headers, or those of other C libraries, may lack.
-#ifndef SYS_landlock_create_ruleset
-#  define SYS_landlock_create_ruleset 444
-#  define SYS_landlock_add_rule 445
-#  define SYS_landlock_restrict_self 446
-#endif
 #define CREATE_RULESET_VERSION 1
-#define RULE_PATH_BENEATH      1
 #define RESTRICT_SELF_SYNC     8        // for all threads
 #define UNSHARE_THREAD         0x00010000
 #define ASK_PERSONALITY        0xFFFFFFFF
-
-/* Landlock's versions, by what each was the first to have. */
-enum { ABI_FILES = 1, ABI_REFER = 2, ABI_TRUNCATE = 3, ABI_TCP = 4,
-       ABI_DEVICES = 5, ABI_SCOPES = 6, ABI_SYNC = 8 };
-
-#define FILE_EXECUTE   (UINT64_C(1) << 0)
-#define FILE_WRITE     (UINT64_C(1) << 1)
-#define FILE_READ      (UINT64_C(1) << 2)
-#define FOLDER_READ    (UINT64_C(1) << 3)
-#define FOLDER_CHANGES (UINT64_C(0x1FF) << 4)   // removing and making
-#define FILE_REFER     (UINT64_C(1) << 13)
-#define FILE_TRUNCATE  (UINT64_C(1) << 14)
-#define DEVICE_COMMAND (UINT64_C(1) << 15)
-#define TCP_BIND       (UINT64_C(1) << 0)
-#define TCP_CONNECT    (UINT64_C(1) << 1)
-#define SCOPE_ABSTRACT_SOCKET (UINT64_C(1) << 0)
-#define SCOPE_SIGNAL          (UINT64_C(1) << 1)
-
-/* The kernel's structures; an older kernel takes the beginning of them. */
-struct ruleset {
-    uint64_t files;
-    uint64_t net;
-    uint64_t scoped;
-};
-
-struct path_beneath {
-    uint64_t allowed;
-    int32_t folder;
-} __attribute__((packed));
 
 struct _PyLockdown_ring {
     uint32_t keep;
@@ -271,107 +235,22 @@ wait_until_gone(pid_t thread)
 
 /* ---- Landlock -------------------------------------------------------------------- */
 
-/* What is held back of each kind: all that no kept right needs. */
-static void
-fill_ruleset(struct ruleset *held, uint32_t keep, int abi)
-{
-    const uint32_t writes = Py_LOCKDOWN_FS_WRITE;
-    memset(held, 0, sizeof(*held));
-    held->files = FILE_EXECUTE;
-    if (!(keep & (Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_IMPORT))) {
-        // New files are opened for reading too; the filter tells them apart.
-        held->files |= keep & writes ? FOLDER_READ : FILE_READ | FOLDER_READ;
-    }
-    if (!(keep & writes)) {
-        held->files |= FILE_WRITE | FOLDER_CHANGES;
-        held->files |= abi >= ABI_TRUNCATE ? FILE_TRUNCATE : 0;
-    }
-    // Without a rule no file moves to another folder, whatever is held.
-    held->files |= abi >= ABI_REFER ? FILE_REFER : 0;
-    if (!(keep & (Py_LOCKDOWN_ENV | Py_LOCKDOWN_IPC)) && abi >= ABI_DEVICES) {
-        held->files |= DEVICE_COMMAND;
-    }
-    if (!(keep & Py_LOCKDOWN_NET)) {
-        held->net = abi >= ABI_TCP ? TCP_BIND | TCP_CONNECT : 0;
-        held->scoped = abi >= ABI_SCOPES ? SCOPE_ABSTRACT_SOCKET : 0;
-    }
-    held->scoped |= abi >= ABI_SCOPES ? SCOPE_SIGNAL : 0;
-}
-
-/* Let a right have its paths again.  One that is not there needs no rule. */
-static int
-allow_beneath(int ruleset, const char *path, uint64_t allowed)
-{
-    int folder = open(path, O_PATH | O_CLOEXEC);
-    if (folder < 0) {
-        return 0;
-    }
-    struct stat status;
-    if (fstat(folder, &status) == 0 && !S_ISDIR(status.st_mode)) {
-        allowed &= FILE_READ | FILE_WRITE | FILE_TRUNCATE | DEVICE_COMMAND;
-    }
-    struct path_beneath rule = {allowed, folder};
-    int error = 0;
-    if (allowed != 0
-        && syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0)
-    {
-        error = errno;
-    }
-    close(folder);
-    return error;
-}
-
-/* Where names of hosts, users, zones and locales are, and libraries for them. */
-static const char * const tables_of_the_system[] = {
-    "/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib", "/proc", "/sys", "/dev",
-};
-/* Where shared memory, semaphores and terminals are. */
-static const char * const objects_of_the_system[] = {
-    "/dev/shm", "/dev/pts", "/dev/ptmx", "/dev/tty",
-};
-
-static int
-add_rules(int ruleset, const struct ruleset *held, uint32_t keep)
-{
-    int error = 0;
-    if ((keep & Py_LOCKDOWN_FS_WRITE) && (held->files & FILE_REFER)) {
-        error = allow_beneath(ruleset, "/", FILE_REFER);
-    }
-    uint64_t reads = held->files & (FILE_READ | FOLDER_READ);
-    if ((keep & (Py_LOCKDOWN_NET | Py_LOCKDOWN_ENV)) && reads != 0) {
-        for (size_t i = 0; error == 0
-             && i < Py_ARRAY_LENGTH(tables_of_the_system); i++)
-        {
-            error = allow_beneath(ruleset, tables_of_the_system[i], reads);
-        }
-    }
-    if (keep & Py_LOCKDOWN_IPC) {
-        for (size_t i = 0; error == 0
-             && i < Py_ARRAY_LENGTH(objects_of_the_system); i++)
-        {
-            error = allow_beneath(ruleset, objects_of_the_system[i],
-                                  held->files & ~FILE_EXECUTE);
-        }
-    }
-    return error;
-}
-
 /* Make the ruleset; 0, or -1 with an exception if it is required. */
 static int
 prepare_files(struct _PyLockdown_ring *ring)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
                        CREATE_RULESET_VERSION);
-    if (abi < ABI_FILES) {
+    if (abi < LANDLOCK_FILES) {
         return cannot(ring, LOCKDOWN_LEVEL_CALLS,
                       "this kernel has no Landlock, or a sandbox around the "
                       "process does not let it use it", abi < 0 ? errno : 0);
     }
-    if (abi < ABI_SCOPES) {
+    if (abi < LANDLOCK_SCOPES) {
         ring->level = Py_MIN(ring->level, LOCKDOWN_LEVEL_FILES);
     }
-    ring->sync = abi >= ABI_SYNC ? RESTRICT_SELF_SYNC : 0;
-    if (abi < ABI_REFER && (ring->keep & Py_LOCKDOWN_FS_WRITE)) {
+    ring->sync = abi >= LANDLOCK_SYNC ? RESTRICT_SELF_SYNC : 0;
+    if (abi < LANDLOCK_REFER && (ring->keep & Py_LOCKDOWN_FS_WRITE)) {
         return cannot(ring, LOCKDOWN_LEVEL_CALLS, "with \"fs.write\" kept, this "
                       "kernel's Landlock would let no file be moved", 0);
     }
@@ -381,17 +260,9 @@ prepare_files(struct _PyLockdown_ring *ring)
                       "holds only the one that calls it; lock before threads are "
                       "started", 0);
     }
-    struct ruleset held;
-    fill_ruleset(&held, ring->keep, (int)abi);
-    size_t size = abi >= ABI_SCOPES ? sizeof(held)
-                  : abi >= ABI_TCP ? offsetof(struct ruleset, scoped)
-                  : offsetof(struct ruleset, net);
-    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &held, size, 0);
-    int error = ruleset < 0 ? errno : add_rules(ruleset, &held, ring->keep);
+    int ruleset;
+    int error = _PyLockdown_MakeRuleset(ring->keep, (int)abi, &ruleset);
     if (error != 0) {
-        if (ruleset >= 0) {
-            close(ruleset);
-        }
         return cannot(ring, LOCKDOWN_LEVEL_CALLS,
                       "the kernel refuses a Landlock ruleset", error);
     }

@@ -246,8 +246,19 @@ static const rule reading[] = {
     ANY(readlinkat),
 };
 
+/* A path is walked name by name (lockdown_special.c), by descriptors that open
+   nothing: with O_PATH only the other two flags of that walk have a meaning. */
+#define O_PATH_BIT 010000000
+
+static const rule walking[] = {
+    ANY(fstatfs),
+    {CALL_openat, {MASKED(2, O_PATH_BIT, O_PATH_BIT)}},
+    ANY(readlinkat),
+};
+
 static const rule looking_around[] = {
     ANY(chdir),
+    {CALL_fcntl, {IS(1, F_SETFD), IS(2, FD_CLOEXEC)}},    // fdopendir()
     ANY(getdents),
     ANY(getxattr),
     ANY(lgetxattr),
@@ -464,6 +475,7 @@ static const struct group {
     GROUP(Py_LOCKDOWN_ALL, 0, locking_further),
     GROUP(FS_READ | FS_WRITE | NET | IMPORT | ENV | IPC, 0, looking),
     GROUP(FS_READ | NET | IMPORT | ENV, 0, reading),
+    GROUP(FS_READ | FS_WRITE, 0, walking),
     GROUP(0, FS_READ, looking_around),
     GROUP(0, FS_WRITE, writing),
     GROUP(0, FS_READ | FS_WRITE, opening_anyhow),

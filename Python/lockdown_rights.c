@@ -31,7 +31,7 @@
 
 static const char * const right_names[] = {
     "fs.read", "fs.write", "fd", "proc", "net", "import", "env", "code",
-    "inspect", "runtime", "ipc",
+    "inspect", "runtime", "ipc", "fs.special",
 };
 
 uint32_t

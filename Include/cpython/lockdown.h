@@ -16,7 +16,8 @@
 #define Py_LOCKDOWN_INSPECT  (UINT32_C(1) << 8)
 #define Py_LOCKDOWN_RUNTIME  (UINT32_C(1) << 9)
 #define Py_LOCKDOWN_IPC      (UINT32_C(1) << 10)
-#define Py_LOCKDOWN_ALL      ((UINT32_C(1) << 11) - 1)
+#define Py_LOCKDOWN_FS_SPECIAL (UINT32_C(1) << 11)
+#define Py_LOCKDOWN_ALL      ((UINT32_C(1) << 12) - 1)
 
 /* What is asked of the kernel ring. */
 #define Py_LOCKDOWN_KERNEL_OFF     0

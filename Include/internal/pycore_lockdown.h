@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#ifdef __linux__
+#  include <dirent.h>               // DIR
+#endif
+
 #include "cpython/lockdown.h"       // Py_LOCKDOWN_FS_READ
 #include "pycore_lockdown_stack.h"  // _PyLockdown_STACK_IS_SHORT()
 
@@ -16,11 +20,17 @@ extern "C" {
    of `rights` is refused here; `function` is the C function that asks. */
 PyAPI_FUNC(int) _PyLockdown_Refuse(uint32_t rights, const char *function);
 
+/* What a function below gives for rights when it has set an exception itself. */
+#define _PyLockdown_RAISED UINT32_MAX
+
 /* True if one of `rights` is refused here; sets no exception. */
 PyAPI_FUNC(int) _PyLockdown_IsRefused(uint32_t rights);
 
 /* The same where the thread may be without the GIL. */
 PyAPI_FUNC(int) _PyLockdown_IsRefusedDetached(uint32_t rights);
+
+/* And of a function that goes by it without a guard of its own. */
+PyAPI_FUNC(int) _PyLockdown_WouldRefuse(uint32_t rights, const char *function);
 
 #if !defined(Py_LIMITED_API) || Py_LIMITED_API+0 >= 0x030b0000
 /* lockdown_memory.c: memoryviews that would outlive the memory. */
@@ -38,6 +48,17 @@ PyAPI_FUNC(int) _PyLockdown_TakeNumber(int fd);
 PyAPI_FUNC(int) _PyLockdown_RefuseNumber(int fd, const char *operation);
 
 #ifdef __linux__
+/* lockdown_special.c: paths that must lead to files. */
+PyAPI_FUNC(int) _PyLockdown_IsSpecial(int fd);
+struct stat;
+PyAPI_FUNC(int) _PyLockdown_OpenAt(int dir_fd, const char *path, int flags,
+                                   unsigned int mode);
+PyAPI_FUNC(DIR *) _PyLockdown_OpenFolder(const char *path, int *special);
+PyAPI_FUNC(FILE *) _PyLockdown_OpenStream(const char *path, const char *mode,
+                                          int *special);
+PyAPI_FUNC(int) _PyLockdown_StatAt(int dir_fd, const char *path,
+                                   struct stat *status, int flags);
+
 /* lockdown_linux_library.c: sendmsg(), where the filter refuses that. */
 struct msghdr;
 PyAPI_FUNC(Py_ssize_t) _PyLockdown_SendMessage(int fd,
@@ -178,6 +199,21 @@ _PyLockdown_RefusedAnywhere(void)
     (_PyLockdown_RefusedAnywhere() != 0 \
      && _PyLockdown_IsRefused(Py_LOCKDOWN_##RIGHT))
 
+/* PLAIN opens by a path, or asks about one; where paths must lead to files JUDGED does
+   it, a function of lockdown_special.c, which may say that this one does not.
+   FUNCTION is the C function of the call's row. */
+#define _PyLockdown_SPECIAL (-2)
+#ifdef __linux__
+#  define _PyLockdown_JUDGED(FUNCTION, JUDGED, PLAIN) \
+    (_PyLockdown_RefusedAnywhere() != 0 \
+     && _PyLockdown_WouldRefuse(Py_LOCKDOWN_FS_SPECIAL, FUNCTION) ? JUDGED : PLAIN)
+#else
+#  define _PyLockdown_JUDGED(FUNCTION, JUDGED, PLAIN) PLAIN
+#endif
+/* True, with the exception set, if it was so. */
+#define _PyLockdown_WAS_SPECIAL(FUNCTION, IS_SPECIAL) \
+    ((IS_SPECIAL) && _PyLockdown_Refuse(Py_LOCKDOWN_FS_SPECIAL, FUNCTION))
+
 /* lockdown_rights.c: each returns the rights that one call needs, 0 for none.
    In the order of that file. */
 // operating system
@@ -250,6 +286,66 @@ PyAPI_FUNC(uint32_t) _PyLockdown_RightOfFamily(uint32_t right, PyObject *args,
     _PyLockdown_RightOfMailbox(_PyLockdown_##KIND, ARGS, KWARGS)
 PyAPI_FUNC(uint32_t) _PyLockdown_RightOfMailbox(
     enum _PyLockdown_mailbox_kind kind, PyObject *args, PyObject *kwargs);
+
+/* lockdown_special.c: @place(path,dir_fd,follows) is for a path_t of posixmodule.c,
+   which then leads to what was judged; @asked() for a call that answers instead of
+   raising; @made(path,dir_fd) where the last name is new; @moved() for one of each;
+   @file(path,suffix) for one that a library opens. */
+enum {
+    _PyLockdown_FOLLOWS = 1,        // the last name, if it is a link
+    _PyLockdown_MAY_MISS = 2,       // the last name, as it is going to be made
+    _PyLockdown_ASKS = 4,           // a path that leads nowhere is no error
+};
+#ifdef __linux__
+#  define _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, HOW, OBJECT, OBJECT2) \
+    _PyLockdown_RightOfPath(__func__, &(PATH)->narrow, &(PATH)->cleanup, \
+                            DIR_FD, HOW, OBJECT, OBJECT2)
+#  define _PyLockdown_right_file(PATH, SUFFIX) \
+    _PyLockdown_RightOfFile(__func__, PATH, SUFFIX)
+#else
+#  define _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, HOW, OBJECT, OBJECT2) 0
+#  define _PyLockdown_right_file(PATH, SUFFIX) 0
+#endif
+/* The same in patches, where no row can stand; FUNCTION is the C function of the
+   call's row.  True, with the exception set, if the path leads to what is no file;
+   HOLDS has PATH lead to what was judged, for as long as BYTES lives. */
+#ifdef __linux__
+#  define _PyLockdown_LEADS_ASTRAY(FUNCTION, PATH) \
+    (_PyLockdown_RefusedAnywhere() != 0 \
+     && _PyLockdown_Refuse(_PyLockdown_RightOfFile(FUNCTION, PATH, ""), FUNCTION))
+#  define _PyLockdown_HOLDS_ASTRAY(FUNCTION, PATH, BYTES, OBJECT) \
+    (_PyLockdown_RefusedAnywhere() != 0 \
+     && _PyLockdown_Refuse(_PyLockdown_RightOfPath(FUNCTION, &PATH, &BYTES, AT_FDCWD, \
+                                                   _PyLockdown_FOLLOWS, OBJECT, NULL), \
+                           FUNCTION))
+#else
+#  define _PyLockdown_LEADS_ASTRAY(FUNCTION, PATH) 0
+#  define _PyLockdown_HOLDS_ASTRAY(FUNCTION, PATH, BYTES, OBJECT) 0
+#endif
+/* The files of a database of ndbm, by what it may be built on. */
+#define _PyLockdown_right_ndbm(PATH) \
+    (_PyLockdown_right_file(PATH, ".pag") | _PyLockdown_right_file(PATH, ".dir") \
+     | _PyLockdown_right_file(PATH, ".db"))
+#define _PyLockdown_right_place(PATH, DIR_FD, FOLLOWS) \
+    _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, (FOLLOWS) ? _PyLockdown_FOLLOWS : 0, \
+                              (PATH)->object, NULL)
+#define _PyLockdown_right_asked(PATH, DIR_FD, FOLLOWS) \
+    _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, _PyLockdown_ASKS \
+                              | ((FOLLOWS) ? _PyLockdown_FOLLOWS : 0), \
+                              (PATH)->object, NULL)
+#define _PyLockdown_right_made(PATH, DIR_FD) \
+    _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, _PyLockdown_MAY_MISS, \
+                              (PATH)->object, NULL)
+#define _PyLockdown_right_moved(PATH, DIR_FD, FOLLOWS, MADE, MADE_DIR_FD) \
+    (_PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, (FOLLOWS) ? _PyLockdown_FOLLOWS : 0, \
+                               (PATH)->object, (MADE)->object) \
+     | _PyLockdown_RIGHT_OF_PATH(MADE, MADE_DIR_FD, _PyLockdown_MAY_MISS, \
+                                 (PATH)->object, (MADE)->object))
+PyAPI_FUNC(uint32_t) _PyLockdown_RightOfPath(
+    const char *function, const char **path, PyObject **cleanup, int dir_fd, int how,
+    PyObject *object, PyObject *object2);
+PyAPI_FUNC(uint32_t) _PyLockdown_RightOfFile(const char *function,
+                                             const char *path, const char *suffix);
 
 /* lockdown_memory.c */
 PyAPI_FUNC(uint32_t) _PyLockdown_right_unpacker(PyObject *unpack);

@@ -71,6 +71,22 @@ extern size_t _PyLockdown_BuildFilter(const _PyLockdown_filter *wanted,
 #define LOCKDOWN_FILTER_SYNC       1    // SECCOMP_FILTER_FLAG_TSYNC
 #define LOCKDOWN_FILTER_SPEC_ALLOW 4    // SECCOMP_FILTER_FLAG_SPEC_ALLOW
 
+/* lockdown_linux_landlock.c */
+#include <sys/syscall.h>            // SYS_landlock_create_ruleset
+
+/* Landlock's versions, by what each was the first to have. */
+enum { LANDLOCK_FILES = 1, LANDLOCK_REFER = 2, LANDLOCK_TRUNCATE = 3, LANDLOCK_TCP = 4,
+       LANDLOCK_DEVICES = 5, LANDLOCK_SCOPES = 6, LANDLOCK_SYNC = 8 };
+
+// Numbers that Debian 12's headers, or those of other C libraries, may lack.
+#ifndef SYS_landlock_create_ruleset
+#  define SYS_landlock_create_ruleset 444
+#  define SYS_landlock_add_rule 445
+#  define SYS_landlock_restrict_self 446
+#endif
+
+extern int _PyLockdown_MakeRuleset(uint32_t keep, int abi, int *ruleset);
+
 /* lockdown_linux_library.c */
 /* Have the C library look up what it keeps: in files, at first use. */
 extern void _PyLockdown_WarmUp(void);

@@ -16,7 +16,7 @@ from rexec.channel import (FORK, FORKED, HEADER, READY, REAP, REAPED, START, VER
 from rexec.values import decode, encode
 
 # The rights that are needed to make cells and to limit them.
-_KEPT = ("fd", "fs.read", "ipc", "proc", "runtime")
+_KEPT = ("fd", "fs.read", "fs.special", "ipc", "proc", "runtime")
 # Of requests, which are the supervisor's own, and small.
 _UNLIMITED = 1 << 46
 

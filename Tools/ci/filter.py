@@ -23,8 +23,8 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 FOREIGN = {"i386": 0x40000003, "arm": 0x40000028}
 PACKAGES = {"x86_64": "gcc-x86-64-linux-gnu libc6-dev-amd64-cross qemu-user",
             "aarch64": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"}
-SOURCES = ("lockdown_linux.c", "lockdown_linux_filter.c", "lockdown_linux_library.c",
-           "lockdown_linux_rules.c")
+SOURCES = ("lockdown_linux.c", "lockdown_linux_filter.c", "lockdown_linux_landlock.c",
+           "lockdown_linux_library.c", "lockdown_linux_rules.c", "lockdown_special.c")
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 NAMES = {ALLOW: "allow", KILL: "kill", EPERM: "EPERM", ENOSYS: "ENOSYS"}
 THREAD = 0x003D0F00         # flags of clone() as pthread_create() has them
@@ -158,7 +158,7 @@ def check(machine, tree, folder):
         if number not in named and answer(code, ARCHITECTURES[machine], number, ()) != EPERM:
             raise Failure(f"{machine}: call {number}, which no table names, is not EPERM")
         asked += 1
-    for keep in [1 << bit for bit in range(11)]:
+    for keep in [1 << bit for bit in range(12)]:
         if not run(*runner, program, str(keep)) or not run(*runner, program, str(keep), "partial"):
             raise Failure(f"{machine}: no filter for {keep:#x}")
     return len(code), asked, missing

@@ -8,7 +8,7 @@ import cscan
 from overlay import OverlayError, release_key
 
 RIGHTS = ("fs.read", "fs.write", "fd", "proc", "net", "import", "env", "code", "inspect",
-          "runtime", "ipc")
+          "runtime", "ipc", "fs.special")
 HEADER = '#include "pycore_lockdown.h"'
 # Not a right: the function calls others of its kind, as deep as objects are nested.
 STACK = "stack"

@@ -10,6 +10,7 @@ state is one of
     -           was not seen to break CPython 3.13
     patch       breaks CPython 3.13.15, and is mended by a patch of this repository
     refused     breaks CPython 3.13.15; what it needs is refused when locked
+    open        breaks CPython 3.13.15, and nothing here stops it
 
 The programs run locked in test_known_bugs.py.
 """
@@ -578,6 +579,9 @@ BUGS = [
     Bug("105960", "chain() of chain(), a million deep", "patch", "test_depth", None),
     Bug("137894", "filter() of filter(), a million deep", "patch", "test_depth", None),
     Bug("103503", "map() of map(), a million deep", "patch", "test_depth", None),
+    # Only the process ends: what lies behind the end of the file is nobody's memory.
+    Bug('', 'mmap: a file that is cut while it is mapped, by who keeps fs.write or by another '
+        'process, and then read (SIGBUS)', 'open', '', None),
 ]
 
 # For which no number is known: what makes a value of another, which is then freed, hashed or dumped.
@@ -641,6 +645,9 @@ patch
 
 refused
    It breaks CPython {release}.  What it needs is refused when locked.
+
+open
+   It breaks CPython {release}, and nothing here stops it.
 
 Each has a test: a program in ``test_known_bugs`` that runs locked with the debug hooks of the
 allocators, or the file that is named.

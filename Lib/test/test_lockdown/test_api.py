@@ -12,7 +12,7 @@ from test.test_lockdown import fresh
 import lockdownlib
 
 RIGHTS = ("fs.read", "fs.write", "fd", "proc", "net", "import", "env", "code", "inspect",
-          "runtime", "ipc")
+          "runtime", "ipc", "fs.special")
 
 
 class ModuleTest(unittest.TestCase):

@@ -236,7 +236,7 @@ class ValueTest(BesideTest):
         return fresh.run(*options, "-c", self.KEEP, env=env).out.strip()
 
     def test_table(self):
-        every = "fs.read,fs.write,fd,proc,net,import,env,code,inspect,runtime,ipc"
+        every = "fs.read,fs.write,fd,proc,net,import,env,code,inspect,runtime,ipc,fs.special"
         rows = [
             (None, None, f"False {every}"),
             ("lockdown", None, "True  all"),

@@ -1,6 +1,7 @@
 """Bugs of CPython's memory that are known in public: none can be used by locked code."""
 
 import os
+import signal
 import sys
 import sysconfig
 import unittest
@@ -71,6 +72,24 @@ class KnownBugsTest(fresh.FolderTest):
                 self.assertTrue(outcome.facts.get("lives"), outcome)
                 counts.add("live")
         counts.show("the stack of C")
+
+    @unittest.skipUnless(hasattr(signal, "SIGBUS"), "memory does not end so here")
+    def test_open(self):
+        """The page says that this one is open: if it no longer is, the page has to be changed."""
+        with support.SuppressCrashReport():
+            outcome = fresh.scenario("""
+                |import mmap
+                |with open(sys.argv[1], "w+b") as file:
+                |    file.write(bytes(1 << 20))
+                |    file.flush()
+                |    memory = mmap.mmap(file.fileno(), 0)
+                |lockdownlib.lockdown(keep=("fs.write",))
+                |open(sys.argv[1], "w").close()
+                |report(cut=True)
+                |memory[1 << 19]
+                """, os.path.join(self.folder, "file"), expect=None)
+        self.assertTrue(outcome.facts["cut"])
+        self.assertEqual(outcome.returncode, -signal.SIGBUS)
 
     @unittest.skipUnless(os.path.exists(PAGE), "the manual is not here")
     def test_page(self):

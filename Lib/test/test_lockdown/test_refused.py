@@ -19,7 +19,7 @@ if not hasattr(os, "fork"):
 
 PROBER = os.path.join(os.path.dirname(__file__), "prober.py")
 RIGHTS = ("fs.read", "fs.write", "fd", "proc", "net", "import", "env", "code", "inspect",
-          "runtime", "ipc")
+          "runtime", "ipc", "fs.special")
 
 # Refused by the first LDP with any of its settings, so refused here with the default keep.
 FIRST_REFUSED = """

@@ -372,3 +372,27 @@ PROBES = []
 
 def P(*args, **kwargs):
     PROBES.append(Probe(*args, **kwargs))
+
+
+# --- What is no file --------------------------------------------------------------------------
+
+# A link that leads on to where everything is.
+THROUGH = "/proc/self/root"
+
+
+class Through(Scratch):
+    """The scratch folder by another way."""
+
+    def __init__(self, scratch):
+        super().__init__(THROUGH + scratch.path)
+        self._scratch = scratch
+
+    def __getattr__(self, name):
+        return getattr(self._scratch, name)
+
+
+def through_proc(probe):
+    P(f"{probe.name} through /proc", f"{probe.right}&fs.special",
+      lambda s: probe.call(Through(s)), probe.effect, probe.setup,
+      operation="|".join(probe.operations), also=probe.also,
+      judge=lambda: HAVE_PROC and probe.can_be_judged(), exists=probe.exists)

@@ -186,3 +186,15 @@ P("_gdbm.gdbm.reorganize", "fs.write", lambda s: s.database.reorganize(),
   # There is another file under its name.
   lambda s, seen: not os.path.samefile(s("database"), s("old")), file_to_reorganize,
   exists=lambda: gdbm is not None)
+
+for probe in list(PROBES):
+    if probe.name.startswith("dbm.open "):
+        through_proc(probe)
+# SQLite follows links itself, and opens where they lead.
+P("sqlite3.connect to what is no file", "fs.read&fs.write&fs.special",
+  lambda s: s.connection.__init__("/proc/version") or True, changed("fds"), connection,
+  operation="sqlite3.connect", exists=lambda: sqlite3 is not None)
+P("sqlite3.Connection.execute attach what is no file", "fs.read&fs.write&fs.special",
+  lambda s: s.connection.execute("attach '/proc/version' as other") and True, changed("fds"),
+  connection, operation="sqlite3.Connection.execute|sqlite3.connect",
+  exists=lambda: sqlite3 is not None)

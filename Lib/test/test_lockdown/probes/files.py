@@ -101,3 +101,29 @@ P("os.umask", "fs.write", lambda s: os.umask(s.other_umask), changed("Umask"),
   lambda s: setattr(s, "other_umask", current_umask() ^ 0o011))
 P("tempfile.mkdtemp", "fs.write", lambda s: tempfile.mkdtemp(dir=s("folder")) and True,
   lambda s, seen: len(os.listdir(s("folder"))) == 2, operation="os.mkdir", also=("fs.read", "env"))
+
+
+# fs.special: the same by a path that goes through what is no file.
+
+for probe in list(PROBES):
+    if probe.name in {
+            "io.FileIO", "io.FileIO w", "os.access", "os.chdir", "os.chmod", "os.chown",
+            "os.getxattr", "os.lchown", "os.link", "os.listdir", "os.listxattr", "os.lstat",
+            "os.mkdir", "os.mkfifo", "os.mknod", "os.open", "os.open w", "os.pathconf",
+            "os.readlink", "os.removexattr", "os.rename", "os.replace", "os.rmdir",
+            "os.scandir", "os.setxattr", "os.stat", "os.statvfs", "os.symlink", "os.truncate",
+            "os.unlink", "os.utime"}:
+        through_proc(probe)
+
+P("os.remove through /proc", "fs.write&fs.special", lambda s: os.remove(Through(s)("file")),
+  gone("file"), operation="os.unlink|os.remove", judge=lambda: HAVE_PROC)
+
+
+def entry_through_proc(s):
+    with os.scandir(Through(s).path) as entries:
+        s.entry, = (entry for entry in entries if entry.name == "file")
+
+
+P("os.DirEntry.stat through /proc", "fs.read&fs.special", lambda s: s.entry.stat().st_size,
+  returned(lambda s, seen: os.stat(s("file")).st_size), entry_through_proc,
+  judge=lambda: HAVE_PROC)

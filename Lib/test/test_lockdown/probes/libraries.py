@@ -38,6 +38,12 @@ def own_store(s):
 P("_ssl._SSLContext.load_cert_chain", "fs.read",
   lambda s: s.context.load_cert_chain(KEY_AND_CERTIFICATE), succeeded, context,
   exists=have_certificates)
+P("_ssl._SSLContext.load_cert_chain through /proc", "fs.read&fs.special",
+  lambda s: s.context.load_cert_chain(THROUGH + KEY_AND_CERTIFICATE), succeeded, context,
+  exists=have_certificates)
+P("_ssl._SSLContext.load_verify_locations through /proc", "fs.read&fs.special",
+  lambda s: s.context.load_verify_locations(THROUGH + KEY_AND_CERTIFICATE) or
+  len(s.context.get_ca_certs()), succeeded, context, exists=have_certificates)
 P("_ssl._SSLContext.load_dh_params", "fs.read",
   lambda s: s.context.load_dh_params(os.path.join(CERTIFICATES, "ffdh3072.pem")), succeeded,
   context, exists=have_certificates)
@@ -49,6 +55,9 @@ P("_ssl._SSLContext.keylog_filename", "fs.write",
   exists=lambda: ssl is not None)
 P("_ssl._test_decode_cert", "fs.read",
   lambda s: ssl._ssl._test_decode_cert(KEY_AND_CERTIFICATE)["version"],
+  returned(lambda s, seen: 3), exists=have_certificates)
+P("_ssl._test_decode_cert through /proc", "fs.read&fs.special",
+  lambda s: ssl._ssl._test_decode_cert(THROUGH + KEY_AND_CERTIFICATE)["version"],
   returned(lambda s, seen: 3), exists=have_certificates)
 P("ssl.get_default_verify_paths", "env", lambda s: ssl._ssl.get_default_verify_paths()[0],
   returned(lambda s, seen: "SSL_CERT_FILE"), exists=lambda: ssl is not None)

@@ -38,7 +38,8 @@ P("os.grantpt", "fd&ipc", lambda s: os.grantpt(s.master), succeeded, new_termina
   exists=has_new_terminal)
 P("os.unlockpt", "fd&ipc",
   lambda s: os.unlockpt(s.master) or os.open(s.name, os.O_RDWR | os.O_NOCTTY) and True,
-  returned(lambda s, seen: True), its_name, also=("fs.read", "fs.write"),
+  returned(lambda s, seen: True), its_name,
+  also=("fs.read", "fs.write", "fs.special"),
   exists=has_new_terminal)
 P("os.login_tty", "fd&proc", lambda s: os.login_tty(s.slave), changed("session"), pty)
 
@@ -120,10 +121,10 @@ def history(s):
     readline.add_history("a canary")
 
 
-P("readline.parse_and_bind", "fs.read",
+P("readline.parse_and_bind", "fs.read&fs.special",
   opened(lambda s: readline.parse_and_bind(f"$include {s('init')}")), made("made"), init_file,
   exists=has_readline)
-P("readline.read_init_file", "fs.read", opened(lambda s: readline.read_init_file(s("init"))),
+P("readline.read_init_file", "fs.read&fs.special", opened(lambda s: readline.read_init_file(s("init"))),
   made("made"), init_file, exists=has_readline)
 P("readline.read_history_file", "fs.read",
   lambda s: readline.read_history_file(s("file")) or readline.get_current_history_length(),
@@ -203,3 +204,8 @@ P("_curses.getwin", "fs.write", lambda s: curses.getwin(s.file).getmaxyx(),
   returned(lambda s, seen: (3, 7)), saved_window, exists=has_curses)
 P("_curses.window.putwin", "fs.write", lambda s: (s.window.putwin(s.file), s.file.flush()),
   lambda s, seen: os.path.getsize(s("made")) > 0, new_file, exists=has_curses)
+
+for probe in list(PROBES):
+    if probe.name in {"readline.append_history_file", "readline.read_history_file",
+                      "readline.write_history_file"}:
+        through_proc(probe)
