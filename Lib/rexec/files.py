@@ -4,6 +4,7 @@ The policies are public: Nothing, ReadOnly, ReadWrite, Overlay, or any callable.
 cell.  Everything it is asked comes from hostile code.
 """
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -20,6 +21,7 @@ from rexec.overlay import Tree as _OverlayTree
 __all__ = ["Nothing", "ReadOnly", "ReadWrite", "Overlay", "Files"]
 
 _BLOCK = 1 << 20            # bytes that one read returns at most
+ENTRY = 1 << 10             # what a file or a folder that is made costs of the storage
 _MAX_OFFSET = (1 << 63) - 1
 
 
@@ -396,6 +398,24 @@ class Files:
                 self._spent -= count
                 raise self._exceeded("storage")
 
+    @contextlib.contextmanager
+    def _making(self):
+        """Of a file or a folder, which a disk has only so many of, be they empty."""
+        self._spend(ENTRY)
+        try:
+            yield
+        except BaseException:
+            self._spend(-ENTRY)
+            raise
+
+    @staticmethod
+    def _is_free(tree, path, follow):
+        try:
+            tree.stat(path, follow)
+        except OSError as failed:
+            return failed.errno == errno.ENOENT
+        return False
+
     def _facts(self, facts):
         """The number that tells files apart is this cell's own: it tells nothing of the disk."""
         mode, size, own, *times = facts
@@ -413,7 +433,9 @@ class Files:
         if tree is not None:
             if flags & WRITE and not tree.writable:
                 self._refuse_write(tree, rest, flags)
-            handle = tree.open(rest, flags, self._spend)
+            makes = flags & CREATE and self._is_free(tree, rest, not flags & EXCLUSIVE)
+            with self._making() if makes else contextlib.nullcontext():
+                handle = tree.open(rest, flags, self._spend)
         elif self._function is not None and rest not in self._above:
             handle = _ObjectHandle(self._function(os.fsdecode(path), _mode(flags)), flags,
                                    self._spend)
@@ -534,7 +556,8 @@ class Files:
         if tree is not None and not tree.writable:
             self._stat_parent(tree, rest, errno.EEXIST)
         tree, rest = self._inside(path, change=True)
-        tree.mkdir(rest)
+        with self._making():
+            tree.mkdir(rest)
 
     def _unlink(self, path):
         self._remove(path, "unlink", errno.EISDIR)

@@ -8,7 +8,7 @@ import unittest
 import unittest.mock
 
 from rexec import beneath
-from rexec.files import Files, Nothing, Overlay, ReadOnly, ReadWrite
+from rexec.files import ENTRY, Files, Nothing, Overlay, ReadOnly, ReadWrite
 from rexec.folder import APPEND, CREATE, EXCLUSIVE, READ, TRUNCATE, WRITE
 
 from .filebase import (KINDS, LINUX, WRITABLE, Base, Exceeded, WalkedOverlay, WalkedReadOnly,
@@ -179,10 +179,10 @@ class LimitTests(Base):
     def test_storage(self):
         for kind in WRITABLE:
             with self.subTest(kind=kind.__name__):
-                files = self.files(kind(self.folder), storage=100)
+                files = self.files(kind(self.folder), storage=ENTRY + 100)
                 self.put(files, b"/data/n", b"x" * 60)
                 self.put(files, b"/data/n", b"x" * 40, WRITE | APPEND)
-                self.assertEqual(files.spent, 100)
+                self.assertEqual(files.spent, ENTRY + 100)
                 with self.assertRaises(Exceeded) as caught:
                     self.put(files, b"/data/n", b"x", WRITE)
                 self.assertEqual(caught.exception.args, ("storage",))
@@ -194,16 +194,16 @@ class LimitTests(Base):
     def test_holes(self):
         for kind in WRITABLE:
             with self.subTest(kind=kind.__name__):
-                files = self.files(kind(self.folder), storage=1000)
+                files = self.files(kind(self.folder), storage=ENTRY + 1000)
                 self.put(files, b"/data/n", b"x", offset=899)
-                self.assertEqual(files.spent, 900)
+                self.assertEqual(files.spent, ENTRY + 900)
                 number = files.call("open", b"/data/n", WRITE)[0]
                 with self.assertRaises(Exceeded):
                     files.call("truncate", number, 1001)
                 with self.assertRaises(Exceeded):
                     files.call("write", number, 1 << 50, b"x")
                 files.call("truncate", number, 1000)
-                self.assertEqual(files.spent, 1000)
+                self.assertEqual(files.spent, ENTRY + 1000)
                 files.call("truncate", number, 0)
                 with self.assertRaises(Exceeded):
                     files.call("truncate", number, 1)
@@ -213,6 +213,28 @@ class LimitTests(Base):
                         files.call("write", number, wrong, b"xx")
                 files.call("close", number)
                 files.call("unlink", b"/data/n")
+
+    def test_what_is_empty_counts(self):
+        for kind in WRITABLE:
+            with self.subTest(kind=kind.__name__):
+                files = self.files(kind(self.folder), storage=3 * ENTRY)
+                self.put(files, b"/data/n", b"")
+                files.call("mkdir", b"/data/new")
+                self.put(files, b"/data/n", b"")        # it is there already
+                for call in ((self.put, files, b"/data/n", b"", WRITE | CREATE | EXCLUSIVE),
+                             (files.call, "mkdir", b"/data/new"), (files.call, "mkdir", b"/data/no/new"),
+                             (self.put, files, b"/data/new", b"")):
+                    self.assertRaises(OSError, *call)
+                self.assertEqual(files.spent, 2 * ENTRY)
+                files.call("unlink", b"/data/n")
+                self.put(files, b"/data/n", b"")
+                for call in ((self.put, files, b"/data/m", b""), (files.call, "mkdir", b"/data/other")):
+                    self.assertRaises(Exceeded, *call)
+                for name in (b"m", b"other"):
+                    with self.refused(errno.ENOENT):
+                        files.call("stat", b"/data/" + name, True)
+                files.call("unlink", b"/data/n")
+                files.call("rmdir", b"/data/new")
 
     def test_reading_into_memory_counts(self):
         self.write(self.folder + "/big", b"x" * 5000)

@@ -638,13 +638,13 @@ len(kept)
 
     def test_limits(self):
         for limit, code in (
-                ("storage", "open('x', 'wb').write(b'x' * 2000)"),
+                ("storage", "open('x', 'wb').write(b'x' * 3000)"),
                 ("storage", "f = open('x', 'wb'); f.seek(1 << 40); f.write(b'x'); f.flush()"),
                 ("storage", "import os; open('x', 'w').close(); os.truncate('x', 5000)"),
                 ("handles", "kept = []\nfor n in range(9): kept.append(open('y', 'w'))"),
                 ("calls", "import os\nwhile True: os.path.exists('z')")):
             with self.subTest(limit=limit, code=code):
-                limits = rexec.Limits(storage=1000, handles=5, calls=500)
+                limits = rexec.Limits(storage=2500, handles=5, calls=500)
                 for kind in (ReadWrite, Overlay):
                     with rexec.Cell(open=kind(self.inside), python=self.python,
                                     limits=limits) as cell:
@@ -653,7 +653,7 @@ len(kept)
                         self.assertEqual(caught.exception.limit, limit)
                         self.assertTrue(cell.closed)
                 self.assertLess(sum(os.path.getsize(os.path.join(self.inside, name))
-                                    for name in os.listdir(self.inside)), 1001)
+                                    for name in os.listdir(self.inside)), 2501)
 
 
 if __name__ == "__main__":

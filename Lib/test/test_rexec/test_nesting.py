@@ -245,7 +245,7 @@ class CellInCellTest(NestTest):
         """What an inner cell writes the outer one has written."""
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)
-        cell = self.make(open=rexec.ReadWrite(folder), limits={**NESTED, "storage": 10_000})
+        cell = self.make(open=rexec.ReadWrite(folder), limits={**NESTED, "storage": 12_000})
         with self.assertRaises(rexec.LimitExceeded) as caught:
             cell.run(BEGIN + textwrap.dedent("""\
                 for n in range(3):
