@@ -48,7 +48,7 @@ class Pid(int):
 
     texts = set()
     # Where a text has one.
-    place = re.compile(r"(?:\bpid ?=? ?|<Process |_|\.M[0-9]+P)([0-9]+)")
+    place = re.compile(r"(?:\bpid ?=? ?|<Process |\.M[0-9]+P)([0-9]+)")
 
 
 def mark_pids():
