@@ -281,7 +281,9 @@ class PathTest(fresh.FolderTest):
 
     def test_files(self):
         self.check("""
-            |import io, os, tempfile, gzip, tarfile, zipfile, socket, codecs, contextlib
+            |import io, os, tempfile, gzip, tarfile, zipfile, socket, codecs, contextlib, warnings
+            |# A debug build tells of files that are open at the end.
+            |warnings.simplefilter("ignore", ResourceWarning)
             |folder = __file__.rpartition("/")[0]
             |raw, words = open(__file__, "rb", buffering=0), open(__file__)
             |buffered, tmp = open(os.fsencode(__file__), "rb"), tempfile.NamedTemporaryFile()
