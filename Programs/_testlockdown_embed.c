@@ -99,7 +99,7 @@ names(void)
         Py_LOCKDOWN_FS_READ, Py_LOCKDOWN_FS_WRITE, Py_LOCKDOWN_FD,
         Py_LOCKDOWN_PROC, Py_LOCKDOWN_NET, Py_LOCKDOWN_IMPORT, Py_LOCKDOWN_ENV,
         Py_LOCKDOWN_CODE, Py_LOCKDOWN_INSPECT, Py_LOCKDOWN_RUNTIME,
-        Py_LOCKDOWN_IPC,
+        Py_LOCKDOWN_IPC, Py_LOCKDOWN_FS_SPECIAL,
     };
     uint32_t all = 0;
     PyObject *module = PyImport_ImportModule("lockdownlib");
