@@ -164,8 +164,12 @@ class Session:
         if code is None:
             return 0
         if isinstance(code, int):
-            return code & 0xFF
-        self.err.write(f"{code}\n")
+            return code & 0xFF if -1 << 63 <= code < 1 << 63 else 0xFF
+        try:
+            text = str(code)
+        except ValueError:      # it has an int in it that is too long to show
+            text = "SystemExit"
+        self.err.write(f"{text}\n")
         self.err.end()
         return 1
 

@@ -498,7 +498,7 @@ class Cell:
             return run.result(crossed, why, text)
         if kind == "error" and len(rest) == 1:
             error = report.cell_error(rest[0])
-            if error.type_name == "MemoryError":
+            if error.type_name == "MemoryError" and self.limits.memory is not None:
                 raise self._finish(run, "memory")
             self._rest()
             error.result = run.result()

@@ -183,7 +183,7 @@ class Here:
         try:
             value = service(operation, args, kwargs)
             if inspect.iscoroutine(value):
-                value = asyncio.run(value)
+                value = _run_coroutine(value)
             answer = (True, value)
         except OverLimit as over:
             raise run.cell._finish(run, over.limit) from None
@@ -203,6 +203,15 @@ class Here:
 
     def finish(self):
         pass
+
+
+def _run_coroutine(coroutine):
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    coroutine.close()
+    raise RuntimeError("a coroutine function, called where an event loop runs, wants arun() or acall()")
 
 
 def _attempt(service, operation, args, kwargs):

@@ -74,7 +74,8 @@ class ProgramTest(unittest.TestCase):
 
     def test_status(self):
         for code, status in (("", 0), ("raise SystemExit", 0), ("import sys; sys.exit(7)", 7),
-                             ("raise SystemExit(True)", 1), ("1/0", 1), ("(", 1),
+                             ("raise SystemExit(True)", 1), ("raise SystemExit(1 << 70)", 255),
+                             ("raise SystemExit((10**5000,))", 1), ("1/0", 1), ("(", 1),
                              ("raise KeyboardInterrupt", 130),
                              ("import os\nos.abort()", 1)):
             with self.subTest(code=code):

@@ -182,6 +182,11 @@ class MemoryTest(CellTest):
     def test_none(self):
         cell = self.make(limits={"memory": None})
         self.assertEqual(cell.run("len(bytes(3 * 10**8))").value, 3 * 10**8)
+        for code in ("raise MemoryError", "bytes(1 << 60)", "eval('-' * 10**5 + '1')"):
+            with self.assertRaises(rexec.CellError) as caught:
+                cell.run(code)
+            self.assertEqual(caught.exception.type_name, "MemoryError")
+        self.assertEqual(cell.run("1").value, 1)
 
     def test_a_value_that_does_not_fit(self):
         cell = self.make(limits={"memory": 16 * MIB, "value": 64 * MIB})

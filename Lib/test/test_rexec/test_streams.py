@@ -6,6 +6,7 @@ import textwrap
 import threading
 import time
 import unittest
+import warnings
 from unittest import mock
 
 import rexec
@@ -360,6 +361,18 @@ class LoopInsideTest(CellTest):
             found = [t.result() for t in tasks] + [await queue.get()]
             found.append(await asyncio.to_thread(lambda: 'thread'))
             found"""), [0, 1, 2, "later", "thread"])
+
+    def test_coroutine_functions_where_a_loop_runs(self):
+        async def function():
+            return 5
+
+        async def main():
+            with make_cell(functions={"f": function}) as cell:
+                cell.run("await f()")
+
+        with warnings.catch_warnings(), self.assertRaisesRegex(rexec.CellError, "RuntimeError: .*wants arun"):
+            warnings.simplefilter("error")
+            asyncio.run(main())
 
     def test_coroutine_functions_without_arun(self):
         async def double(n):
