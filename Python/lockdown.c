@@ -95,8 +95,8 @@ operation_of(const char *function)
 /* Only in the program that tests of the tests are run with, and in no other
    build: the guards of the functions that $LOCKDOWN_OFF names, with colons
    between them, are not there. */
-static int
-is_switched_off(const char *function)
+int
+_PyLockdown_IsSwitchedOff(const char *function)
 {
     size_t size = strlen(function);
     for (const char *off = getenv("LOCKDOWN_OFF"); off != NULL;
@@ -132,7 +132,7 @@ _PyLockdown_Refuse(uint32_t rights, const char *function)
         return 1;
     }
 #ifdef LOCKDOWN_MUTANT
-    if (is_switched_off(function)) {
+    if (_PyLockdown_IsSwitchedOff(function)) {
         return 0;
     }
 #endif

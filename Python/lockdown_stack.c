@@ -161,3 +161,15 @@ _PyLockdown_RaiseStackIsShort(const char *where)
     raising = 0;
     return 1;
 }
+
+/* The same for a function that has a row `stack`. */
+int
+_PyLockdown_RefuseDeep(const char *function)
+{
+#ifdef LOCKDOWN_MUTANT
+    if (_PyLockdown_IsSwitchedOff(function)) {
+        return 0;
+    }
+#endif
+    return _PyLockdown_RaiseStackIsShort("");
+}

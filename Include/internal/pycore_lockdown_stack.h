@@ -27,6 +27,10 @@ extern "C" {
 /* lockdown_stack.c */
 PyAPI_FUNC(int) _PyLockdown_StackIsShortHere(void);
 PyAPI_FUNC(int) _PyLockdown_RaiseStackIsShort(const char *where);
+PyAPI_FUNC(int) _PyLockdown_RefuseDeep(const char *function);
+#ifdef LOCKDOWN_MUTANT
+extern int _PyLockdown_IsSwitchedOff(const char *function);     // lockdown.c
+#endif
 extern void _PyLockdown_MeasureStack(PyThreadState *tstate);
 extern void _PyLockdown_ReleaseDeep(PyObject *op, destructor dealloc);
 
@@ -85,7 +89,7 @@ _PyLockdown_StackIsDeep(void)
 
 /* What a row `stack` puts in front: true with a RecursionError set. */
 #define _PyLockdown_STACK_IS_SHORT() \
-    (_PyLockdown_StackIsShort() && _PyLockdown_RaiseStackIsShort(""))
+    (_PyLockdown_StackIsShort() && _PyLockdown_RefuseDeep(__func__))
 
 #ifdef __cplusplus
 }

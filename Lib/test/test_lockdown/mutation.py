@@ -7,6 +7,8 @@ that $LOCKDOWN_OFF names is not there. Each row of this platform (or only those 
 named) is taken away from it in turn, and the tests that are about the row run: its probes, its call
 with nonsense, or the test that NOT_CALLED names. A row that no test misses is a survivor.
 
+A row `stack` has no call of its own: the tests run that nest objects of its file.
+
 A row of an .inert table stands for whole files: it is taken away file by file, and test_inert looks
 for what no longer refuses.
 """
@@ -21,11 +23,24 @@ import sys
 import unittest
 from pathlib import Path
 from test import support
-from test.test_lockdown import fresh, probes, test_guards, test_inert, test_refused
+from test.test_lockdown import fresh, probes, test_depth, test_guards, test_inert, test_refused
 
 MUTANT = os.path.join(os.path.dirname(os.path.realpath(sys.executable)), "python-mutant")
 # How a row's tests ended, as the exit status of the process that ran them.
 GREEN, RED, ABSENT = 0, 1, 3
+# What goes as deep as the rows `stack` of a table are for, where it is not test_others.
+DEEP = {
+    "Modules/_csv.c.guards": ("test_iterators",),
+    "Modules/_sre/sre.c.guards": ("test_patterns_made_by_hand",),
+    "Modules/itertoolsmodule.c.guards": ("test_iterators", "test_others"),
+    "Objects/enumobject.c.guards": ("test_iterators",),
+    "Python/bltinmodule.c.guards": ("test_iterators",),
+    "Python/crossinterp_data_lookup.h.guards": ("test_tuples_shared",),
+}
+# Rows `stack` that this interpreter does without: the compiler makes jumps of what these call last,
+# but where it does not optimize, and this release counts what older ones did not.
+JUMPS = {"method_vectorcall", "picklebuf_getbuf"}
+COUNTED = {"conv_content_model"} if sys.version_info >= (3, 13, 13) else set()
 # A function that an .inert table guards, as the weave has left it.
 INERT = re.compile(r"^(?:\w[\w* ]*[* ])?(\w+)\((?:[^;{}()]|\(\w*\))*\)\s*\{\s*"
                    r"if \(_PyLockdown_REFUSED\(\w+\)\) return ", re.MULTILINE)
@@ -51,8 +66,29 @@ def inert_rows():
     return found
 
 
+def stack_rows():
+    """The rows `stack` of this release, each with its table as operation."""
+    found = []
+    overlay = Path(test_guards.overlay())
+    for table in sorted([*overlay.glob("Modules/**/*.guards"), *overlay.glob("Objects/*.guards"),
+                         *overlay.glob("Python/*.guards")]):
+        name = table.relative_to(overlay).as_posix()
+        for number, line in enumerate(table.read_text().splitlines(), 1):
+            words = line.split()
+            if words[:1] == ["stack"] and words[1] not in JUMPS | COUNTED:
+                found.append(test_guards.Row(name, number, "stack", words[1], name))
+    return found
+
+
+def all_rows():
+    return test_guards.rows() + inert_rows() + stack_rows()
+
+
 def run_tests(operation):
     """Run the tests that are about one operation, in this process, which is the mutant."""
+    if operation.endswith(".guards"):
+        tests = DEEP.get(operation, ("test_others",))
+        return GREEN if run_suite(unittest.TestSuite(map(test_depth.DepthTest, tests))) else RED
     if "/" in operation:
         suite = unittest.TestSuite([test_inert.InertTest("test_everything_refuses")])
         return GREEN if run_suite(suite) else RED
@@ -99,7 +135,9 @@ def take_away(row):
         env=fresh.environment(LOCKDOWN_OFF=row.function), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
-        out, _ = process.communicate(timeout=support.SHORT_TIMEOUT)
+        # What is nested deep takes its time.
+        out, _ = process.communicate(timeout=support.LONG_TIMEOUT if row.right == "stack"
+                                     else support.SHORT_TIMEOUT)
     except subprocess.TimeoutExpired:
         # For want of its guard a call may wait for ever, and what it started with it.
         os.killpg(process.pid, signal.SIGKILL)
@@ -132,7 +170,7 @@ def main():
         return run_tests(args.operation)
     if not os.path.exists(MUTANT):
         parser.error("there is no python-mutant: run make mutant")
-    rows = [row for row in test_guards.rows() + inert_rows()
+    rows = [row for row in all_rows()
             if not args.functions or {row.function, row.operation} & {*args.functions}]
     seen = 0
 

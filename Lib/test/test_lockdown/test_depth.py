@@ -23,6 +23,7 @@ ITERATORS = {
     "itertools.filterfalse(callable, x)": "iter('ab')",
     "itertools.groupby(x)": "iter('ab')",
     "itertools.islice(x, 2)": "iter('ab')",
+    "itertools.pairwise(x)": "itertools.repeat('a')",
     "itertools.starmap(zip, x)": "iter([('a',)])",
     "itertools.takewhile(str, x)": "iter('ab')",
     "itertools.zip_longest(x)": "iter('ab')",
@@ -46,6 +47,7 @@ OTHERS = {
     "pickle.PickleBuffer(x)": ("b'x'", "memoryview(x) x.raw()"),
     "anext(Asynchronous(x), 1)": ("waiting()", "x.__await__() x.send(None) next(x) x.close()"),
     "functools.partial(max, [1, 2], key=x)": ("len", "x([1])"),
+    "next(itertools.groupby(x))[1]": ("iter('aa')", "list(x)"),
     "waits_for(x)": ("None", "x.throw(ValueError) next(x) x.close()"),
 }
 # The compiler makes jumps of what these call last, but where it does not optimize.
@@ -255,6 +257,26 @@ class DepthTest(fresh.LivingTest):
             |connection = sqlite3.connect(":memory:")
             """)
         self.assertIn(facts["ended"], ("done", "raised"))
+
+    def test_tuples_shared(self):
+        """Received where there is far less of stack than where they were sent."""
+        facts = self.check("""
+            |def receive():
+            |    found.append(attempt(_interpqueues.get, queue)[:1])
+            |shared, found = (), []
+            |for _ in range(8000):
+            |    shared = (shared,)
+            |queue = _interpqueues.create(0, 0, 1)
+            |for _ in range(3):
+            |    _interpqueues.put(queue, shared, 0, 1)
+            |    thread = threading.Thread(target=receive)
+            |    thread.start(); thread.join()
+            |report(found=found)
+            """, before="""
+            |import _interpqueues, threading
+            |threading.stack_size(256 * 1024)
+            """)
+        self.assertEqual(facts["found"], [["raised"]] * 3)
 
     def test_patterns_made_by_hand(self):
         facts = self.check("""
