@@ -4,6 +4,7 @@ The numbers of descriptors that locked code made are its own. A number of the ho
 that the test holds the other end of, so what is done to it is seen from here.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -401,7 +402,7 @@ class NumberTest(unittest.TestCase):
     def test_they_are_not_inherited(self):
         facts = fresh.scenario("""
             |import os, select, socket
-            |lockdownlib.lockdown(keep=("proc", "fs.read"))
+            |lockdownlib.lockdown(keep=("proc", "fs.read", "fs.special"))
             |one, other = socket.socketpair()
             |first = one.fileno()
             |epoll = select.epoll()
@@ -410,12 +411,12 @@ class NumberTest(unittest.TestCase):
             |numbers = sorted({first, other.fileno(), epoll.fileno(), again.fileno(),
             |                  another.fileno()})
             |report(numbers=numbers, links=[os.readlink(f"/proc/self/fd/{n}") for n in numbers],
-            |       flags=[open(f"/proc/self/fdinfo/{n}").read().split()[3] for n in numbers])
-            """.replace('open(f"/proc/self/fdinfo/{n}").read().split()[3]',
-                        '0')).facts
+            |       flags=[int(open(f"/proc/self/fdinfo/{n}").read().split()[3], 8) for n in numbers])
+            """).facts
         self.assertGreaterEqual(len(facts["numbers"]), 4)
-        for link in facts["links"]:
+        for link, flags in zip(facts["links"], facts["flags"]):
             self.assertRegex(link, "socket:|eventpoll")
+            self.assertTrue(flags & os.O_CLOEXEC, link)
 
     def test_epoll_and_wakeup_of_ones_own(self):
         facts = fresh.scenario("""
