@@ -39,6 +39,8 @@
 #define OUTPUT_ROOM 8192
 #define OUTPUT_MS 4
 #define READ_ROOM (64 << 10)
+/* What is larger the allocator has from the kernel, and gives it back. */
+#define MAPPED_FROM (4 << 20)
 /* The thread calls nothing that needs much of a stack. */
 #define THREAD_STACK (64 << 10)
 
@@ -84,32 +86,34 @@ put_header(unsigned char *header, size_t size, int kind, uint32_t run)
     header[6] = header[7] = 0;
 }
 
-/* Write all of it.  Signals only interrupt the wait: half a frame is none.
-   Returns an errno, 0 if all is well.  Call it with the lock, without the GIL. */
+/* The kernel takes no more at once. */
+#define MOST_PARTS 1024
+
+/* Write all of it: parts[0] is for the header.  Signals only interrupt the wait: half
+   a frame is none.  Returns an errno, 0 if all is well.  Call it with the lock,
+   without the GIL. */
 static int
-send_frame(Channel *self, int kind, const char *data, size_t size)
+send_frame(Channel *self, int kind, struct iovec *parts, size_t count, size_t size)
 {
     unsigned char header[HEADER];
     put_header(header, size, kind, self->run);
-    struct iovec parts[2] = {{header, HEADER}, {(void *)data, size}};
-    struct iovec *part = parts;
-    int count = size > 0 ? 2 : 1;
+    parts[0] = (struct iovec){header, HEADER};
     while (count > 0) {
-        ssize_t sent = writev(self->fd, part, count);
+        ssize_t sent = writev(self->fd, parts, (int)Py_MIN(count, MOST_PARTS));
         if (sent < 0) {
             if (errno == EINTR) {
                 continue;
             }
             return errno;
         }
-        while (count > 0 && (size_t)sent >= part->iov_len) {
-            sent -= (ssize_t)part->iov_len;
-            part++;
+        while (count > 0 && (size_t)sent >= parts->iov_len) {
+            sent -= (ssize_t)parts->iov_len;
+            parts++;
             count--;
         }
         if (count > 0) {
-            part->iov_base = (char *)part->iov_base + sent;
-            part->iov_len -= (size_t)sent;
+            parts->iov_base = (char *)parts->iov_base + sent;
+            parts->iov_len -= (size_t)sent;
         }
     }
     return 0;
@@ -125,7 +129,8 @@ flush_output(Channel *self)
     self->output[0] = (char)self->stream;
     size_t size = 1 + self->used;
     self->used = 0;
-    return send_frame(self, KIND_OUTPUT, self->output, size);
+    struct iovec parts[2] = {[1] = {self->output, size}};
+    return send_frame(self, KIND_OUTPUT, parts, 2, size);
 }
 
 /* Output that does not fit in the room goes in frames of its own. */
@@ -385,6 +390,10 @@ channel_watch(Channel *self, PyObject *Py_UNUSED(ignored))
         // An arena for each thread takes 64 MiB of the address space that the
         // process has.  Not before the lock: the ring sets a number of its own.
         mallopt(M_ARENA_MAX, 1);
+        // Values of a mebibyte come and go with each run.  To give their memory back
+        // each time, page by page, takes longer than all the rest.
+        mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+        mallopt(M_TRIM_THRESHOLD, 2 * MAPPED_FROM);
     }
     if (start_thread(self) < 0) {
         return NULL;
@@ -415,32 +424,83 @@ channel_begin(Channel *self, PyObject *args)
 }
 
 PyDoc_STRVAR(channel_send_doc,
-"send(kind, payload, last=False)\n"
+"send(kind, parts, last=False)\n"
 "--\n"
 "\n"
-"Send a frame, after the output that waits.  last ends the run.");
+"Send a frame, after the output that waits: its payload is these bytes, one part\n"
+"after the other.  last ends the run.");
+
+static int
+send_buffers(Channel *self, int kind, Py_buffer *buffers, size_t count, int last)
+{
+    struct iovec *parts = PyMem_New(struct iovec, count + 1);
+    if (parts == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        parts[i + 1] = (struct iovec){buffers[i].buf, (size_t)buffers[i].len};
+        size += (size_t)buffers[i].len;     // each is memory that is there
+    }
+    int error = 0;
+    if (size > UINT32_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "a frame too long");
+        error = -1;
+    }
+    else {
+        Py_BEGIN_ALLOW_THREADS
+        pthread_mutex_lock(&self->lock);
+        error = flush_output(self);
+        if (error == 0) {
+            error = send_frame(self, kind, parts, count + 1, size);
+        }
+        if (last) {
+            self->run = 0;
+        }
+        pthread_mutex_unlock(&self->lock);
+        Py_END_ALLOW_THREADS
+        if (error != 0) {
+            errno = error;
+            PyErr_SetFromErrno(PyExc_OSError);
+        }
+    }
+    PyMem_Free(parts);
+    return error == 0 ? 0 : -1;
+}
 
 static PyObject *
 channel_send(Channel *self, PyObject *args)
 {
-    int kind, last = 0, error;
-    Py_buffer data;
-    if (!PyArg_ParseTuple(args, "iy*|p:send", &kind, &data, &last)) {
+    int kind, last = 0;
+    PyObject *parts;
+    if (!PyArg_ParseTuple(args, "iO|p:send", &kind, &parts, &last)) {
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS
-    pthread_mutex_lock(&self->lock);
-    error = flush_output(self);
-    if (error == 0) {
-        error = send_frame(self, kind, data.buf, (size_t)data.len);
+    // A list could change meanwhile.
+    parts = PySequence_Tuple(parts);
+    if (parts == NULL) {
+        return NULL;
     }
-    if (last) {
-        self->run = 0;
+    Py_ssize_t count = PyTuple_GET_SIZE(parts), got = 0;
+    Py_buffer *buffers = PyMem_New(Py_buffer, count);
+    if (buffers == NULL) {
+        PyErr_NoMemory();
     }
-    pthread_mutex_unlock(&self->lock);
-    Py_END_ALLOW_THREADS
-    PyBuffer_Release(&data);
-    return result_of(error);
+    while (buffers != NULL && got < count
+           && PyObject_GetBuffer(PyTuple_GET_ITEM(parts, got), &buffers[got],
+                                 PyBUF_SIMPLE) == 0)
+    {
+        got++;
+    }
+    int result = buffers != NULL && got == count
+                 ? send_buffers(self, kind, buffers, (size_t)count, last) : -1;
+    while (got > 0) {
+        PyBuffer_Release(&buffers[--got]);
+    }
+    PyMem_Free(buffers);
+    Py_DECREF(parts);
+    return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(channel_write_doc,

@@ -361,7 +361,7 @@ class Cell:
                 continue
             if channel.ended:
                 raise self._finish(run, None)
-            waiter.wait(wait, not (full and len(channel.reader.data) > most + kinds.ROOM))
+            waiter.wait(wait, not (full and channel.reader.size > most + kinds.ROOM))
 
     def _take_frame(self, run, kind, number, payload):
         if number != run.number:
@@ -518,7 +518,7 @@ class Cell:
         """Did the cell, which stands still, send anything since its last run?"""
         channel = self._channel
         channel.read()
-        return channel.reader.has_data
+        return channel.reader.size > 0
 
     def _wake_worker(self):
         if self._stopped:

@@ -64,33 +64,70 @@ def largest(kind, value):
 class FrameReader:
     """Takes bytes from a cell as they come, and gives whole frames: (kind, run, payload).
 
-    It holds what came and no more: a length that is only claimed costs nothing.
+    It holds no more than four times what came: a length that is only claimed costs nothing.
     """
+
+    # The least room for what comes.
+    CHUNK = 64 << 10
+    # Of the memory that a large frame took, so much is kept for the next one: to get it from the
+    # kernel page by page takes longer than to fill it.
+    KEPT = 2 << 20
 
     def __init__(self, value):
         self.value = value
         self.data = bytearray()
-        self.place = 0
+        self.place = self.end = 0       # what came and was not given yet
+        self._wanted = 0                # bytes of the frame that is on its way
+        self._spare = None              # what a payload was a view of
 
     def feed(self, data):
-        if self.place:
-            del self.data[:self.place]
-            self.place = 0
-        self.data += data
+        """Take these bytes."""
+        end = self.end + len(data)
+        while len(self.data) < end:
+            self._grow()
+            end = self.end + len(data)
+        self.data[self.end:end] = data
+        self.end = end
+
+    def read_from(self, socket):
+        """Take what the socket has, as far as there is room; how much it was."""
+        if len(self.data) - self.end < self.CHUNK:
+            self._grow()
+        with memoryview(self.data) as data:
+            got = socket.recv_into(data[self.end:])
+        self.end += got
+        return got
+
+    def _grow(self):
+        """Have more room behind the end."""
+        there = self.size
+        spare, self._spare = self._spare, None
+        if spare is not None and (len(spare) < there + self.CHUNK or not _is_free(spare)):
+            spare = None
+        if spare is None and self.place:
+            spare = bytearray(there + self.CHUNK)
+        if spare is None:
+            left = max(self._wanted - there, 0)
+            self.data += bytes(min(max(3 * there, self.CHUNK), left + self.CHUNK))
+        else:
+            spare[:there] = self.data[self.place:self.end]
+            self.data = spare
+            self.place, self.end = 0, there
 
     @property
-    def has_data(self):
-        return len(self.data) > self.place
+    def size(self):
+        """How many bytes came and were not given yet."""
+        return self.end - self.place
 
     @property
     def has_call(self):
         """Is the next frame, or what there is of it, a CALL?"""
         place = self.place + 5
-        return place < len(self.data) and self.data[place] == CALL
+        return place < self.end and self.data[place] == CALL
 
     def next(self):
         """A frame, or None if there is no whole one.  Raises Malformed."""
-        there = len(self.data) - self.place
+        there = self.size
         if there < HEADER.size:
             return None
         size, version, kind, spare, run = HEADER.unpack_from(self.data, self.place)
@@ -100,24 +137,38 @@ class FrameReader:
         if size > most:
             raise Malformed("a frame too long")
         if there < HEADER.size + size:
+            self._wanted = HEADER.size + size
             return None
+        self._wanted = 0
         begin = self.place + HEADER.size
-        self.place = begin + size
+        end = begin + size
         if size < LARGE:
-            return kind, run, bytes(self.data[begin:self.place])
+            self.place = end
+            if end == self.end:
+                self.place = self.end = 0
+            return kind, run, bytes(self.data[begin:end])
         # Not copied, but given away.
         data = self.data
-        self.data = data[self.place:]
-        payload = memoryview(data)[begin:self.place]
-        self.place = 0
-        return kind, run, payload
+        self.data = data[end:self.end]
+        self.place, self.end = 0, len(self.data)
+        if len(data) <= self.KEPT:
+            self._spare = data
+        return kind, run, memoryview(data)[begin:end]
+
+
+def _is_free(data):
+    """Has nobody a view of a bytearray?  One that somebody has cannot change its length."""
+    try:
+        data.append(0)
+    except BufferError:
+        return False
+    data.pop()
+    return True
 
 
 class Channel:
     """The supervisor's end: nothing here waits, the caller polls."""
 
-    # More is not worth it: the allocator would get it from the kernel each time.
-    CHUNK = 64 << 10
     # Between two looks at the clocks and at what came.
     MOST_CHUNKS = 16
 
@@ -180,16 +231,15 @@ class Channel:
         """Take what is there, or the beginning of it."""
         for _ in range(self.MOST_CHUNKS):
             try:
-                data = self.socket.recv(self.CHUNK)
+                got = self.reader.read_from(self.socket)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                data = b""
-            if not data:
+                got = 0
+            if not got:
                 self.ended = True
                 return
-            self.reader.feed(data)
-            if len(data) < self.CHUNK:
+            if got < self.reader.CHUNK:
                 return
 
     def next(self):

@@ -78,7 +78,7 @@ class Worker:
     # -- frames
 
     def send(self, kind, value, last=False):
-        self.channel.send(kind, encode(value, _UNLIMITED, 200), last)
+        self.channel.send(kind, encode_parts(value, _UNLIMITED, 200), last)
 
     def receive(self):
         """The next frame that is no reply: (kind, run, value)."""

@@ -12,7 +12,7 @@ import unittest
 import rexec
 from rexec import channel as kinds
 from rexec.channel import HEADER, FrameReader, largest
-from rexec.values import Malformed, encode
+from rexec.values import Malformed, decode, encode
 
 from .base import CellTest, tearDownModule      # noqa: F401
 from .impostor import STARTED, FakeWorker, frame, meet, result
@@ -63,6 +63,32 @@ class FrameReaderTest(unittest.TestCase):
             reader = FrameReader(MIB)
             reader.feed(HEADER.pack(largest(kind, MIB), kinds.VERSION, kind, 0, 1))
             self.assertIsNone(reader.next())
+
+    def test_a_payload_that_somebody_keeps_stays_as_it_is(self):
+        reader = FrameReader(MIB)
+        contents = [bytes([number]) * (200 * KIB + number) for number in range(6)]
+        kept = {}
+        for number, content in enumerate(contents):
+            whole = frame(kinds.RESULT, encode(content, MIB))
+            for begin in range(0, len(whole), 10 * KIB):
+                reader.feed(whole[begin:begin + 10 * KIB])
+            kind, run, payload = reader.next()
+            self.assertEqual(decode(payload), content)
+            if number % 2:
+                kept[number] = payload
+            del payload
+        for number, payload in kept.items():
+            self.assertEqual(decode(payload), contents[number])
+
+    def test_memory_is_as_much_as_what_came(self):
+        reader = FrameReader(64 * MIB)
+        reader.feed(HEADER.pack(64 * MIB, kinds.VERSION, kinds.RESULT, 0, 1))
+        came = HEADER.size
+        while came < 4 * MIB:
+            self.assertIsNone(reader.next())
+            self.assertLessEqual(len(reader.data), 4 * came + 2 * reader.CHUNK)
+            reader.feed(bytes(10 * KIB))
+            came += 10 * KIB
 
 
 class MadeFramesTest(unittest.TestCase):
