@@ -208,6 +208,18 @@ lockdownlib_lock_for_forks(PyObject *Py_UNUSED(module), PyObject *keep)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(kernel_level_doc,
+"_kernel_level($module, /)\n"
+"--\n"
+"\n"
+"For cells: status().kernel, and nothing else is looked at.");
+
+static PyObject *
+lockdownlib_kernel_level(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLong(PyLockdown_GetKernelLevel());
+}
+
 PyDoc_STRVAR(program_read_doc,
 "_program_read($module, /)\n"
 "--\n"
@@ -257,6 +269,7 @@ static PyMethodDef methods[] = {
      METH_VARARGS | METH_KEYWORDS, lockdown_doc},
     {"status", lockdownlib_status, METH_NOARGS, status_doc},
     {"_is_pending", lockdownlib_is_pending, METH_NOARGS, is_pending_doc},
+    {"_kernel_level", lockdownlib_kernel_level, METH_NOARGS, kernel_level_doc},
     {"_lock_for_forks", lockdownlib_lock_for_forks, METH_O, lock_for_forks_doc},
     {"_program_read", lockdownlib_program_read, METH_NOARGS, program_read_doc},
     {"_why_not_package", lockdownlib_why_not_package, METH_O, why_not_package_doc},

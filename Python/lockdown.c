@@ -529,6 +529,9 @@ _PyLockdown_EnterForForks(uint32_t keep)
                         "only the first lock, and one that refuses env, can be for forks");
         return -1;
     }
+    if (_PyLockdown_TryForForks() < 0) {
+        return -1;
+    }
     return enter(keep, Py_LOCKDOWN_KERNEL_OFF, 1);
 }
 

@@ -297,6 +297,39 @@ makes_code(uint32_t keep)
     return NULL;
 }
 
+/* Find out whether the kernel does what is wanted of it; 0, or -1 with an exception
+   if it does not and it is required. */
+static int
+try_kernel(struct _PyLockdown_ring *ring, int standing)
+{
+    if (!standing) {
+        _PyLockdown_WarmUp();
+    }
+    struct trial trial = {.ring = ring};
+    int error = run_in_thread(try_ring, &trial);
+    if (error != 0) {
+        return cannot(ring, LOCKDOWN_LEVEL_NONE, "no thread can be started to try "
+                      "the kernel", error);
+    }
+    wait_until_gone(trial.thread);
+    if (trial.privileges != 0 || trial.filter != 0) {
+        return cannot(ring, LOCKDOWN_LEVEL_NONE,
+                      "this kernel has no seccomp filters, or a sandbox around "
+                      "the process does not let it make one",
+                      trial.privileges ? trial.privileges : trial.filter);
+    }
+    if (trial.files != 0) {
+        close(ring->ruleset);
+        ring->ruleset = -1;
+        if (cannot(ring, LOCKDOWN_LEVEL_CALLS, "the kernel refuses a Landlock "
+                   "domain", trial.files) < 0)
+        {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int
 prepare(struct _PyLockdown_ring *ring, int processors)
 {
@@ -331,30 +364,11 @@ prepare(struct _PyLockdown_ring *ring, int processors)
         return -1;
     }
     int standing = _PyRuntime.lockdown.kernel > 0;
-    if (!standing) {
-        _PyLockdown_WarmUp();
-    }
-    struct trial trial = {.ring = ring};
-    int error = run_in_thread(try_ring, &trial);
-    if (error != 0) {
-        return cannot(ring, LOCKDOWN_LEVEL_NONE, "no thread can be started to try "
-                      "the kernel", error);
-    }
-    wait_until_gone(trial.thread);
-    if (trial.privileges != 0 || trial.filter != 0) {
-        return cannot(ring, LOCKDOWN_LEVEL_NONE,
-                      "this kernel has no seccomp filters, or a sandbox around "
-                      "the process does not let it make one",
-                      trial.privileges ? trial.privileges : trial.filter);
-    }
-    if (trial.files != 0) {
-        close(ring->ruleset);
-        ring->ruleset = -1;
-        if (cannot(ring, LOCKDOWN_LEVEL_CALLS, "the kernel refuses a Landlock "
-                   "domain", trial.files) < 0)
-        {
-            return -1;
-        }
+    // What a fork's parent could do, a fork can.
+    if ((ring->ruleset < 0 || !_PyRuntime.lockdown.ring_tried)
+        && try_kernel(ring, standing) < 0)
+    {
+        return -1;
     }
     // A ring that stands was put over all threads alike.
     if (!standing && !is_only_thread()) {
@@ -401,6 +415,20 @@ _PyLockdown_PrepareRing(uint32_t keep, int kernel, int processors,
         return -1;
     }
     *result = ring;
+    return 0;
+}
+
+int
+_PyLockdown_TryForForks(void)
+{
+    struct _PyLockdown_ring *ring;
+    if (_PyLockdown_PrepareRing(0, Py_LOCKDOWN_KERNEL_TRY, 1, &ring) < 0) {
+        return -1;
+    }
+    if (ring != NULL && ring->ruleset >= 0 && ring->level > LOCKDOWN_LEVEL_NONE) {
+        _PyRuntime.lockdown.ring_tried = 1;
+    }
+    _PyLockdown_FreeRing(ring);
     return 0;
 }
 

@@ -27,6 +27,12 @@ _PyLockdown_ApplyRing(struct _PyLockdown_ring *Py_UNUSED(ring))
 {
 }
 
+int
+_PyLockdown_TryForForks(void)
+{
+    return 0;
+}
+
 void
 _PyLockdown_FreeRing(struct _PyLockdown_ring *Py_UNUSED(ring))
 {

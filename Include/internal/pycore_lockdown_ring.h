@@ -46,6 +46,10 @@ extern int _PyLockdown_PrepareRing(uint32_t keep, int kernel, int processors,
    lower, or the process ends if it was required. */
 extern void _PyLockdown_ApplyRing(struct _PyLockdown_ring *ring);
 
+/* For a process whose forks put up a ring each: try it here, once for all of them.
+   Returns -1 with an exception if memory is short. */
+extern int _PyLockdown_TryForForks(void);
+
 extern void _PyLockdown_FreeRing(struct _PyLockdown_ring *ring);
 
 #ifdef LOCKDOWN_RING_LINUX
@@ -61,7 +65,7 @@ typedef struct {
     int trap;               // the witness: a signal instead of an error
 } _PyLockdown_filter;
 
-#define LOCKDOWN_FILTER_ROOM 2048
+#define LOCKDOWN_FILTER_ROOM 1024
 
 /* Write the filter's program.  Returns its length, or 0 if it has no room. */
 extern size_t _PyLockdown_BuildFilter(const _PyLockdown_filter *wanted,

@@ -47,6 +47,8 @@ struct _lockdown_runtime_state {
     /* The kernel ring's level, and the rights that it leaves open. */
     int kernel;
     uint32_t kernel_keep;
+    /* The kernel does all of it, as this process or one that it is a fork of tried. */
+    int ring_tried;
 
     /* OpenSSL has read its configuration: it does so once in a process. */
     int openssl_settled;
