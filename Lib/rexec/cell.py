@@ -41,10 +41,7 @@ class Cell:
         self.limits = Limits() if limits is None else limits
         if not isinstance(self.limits, Limits):
             raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
-        if kernel not in _KERNEL:
-            raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
-        if isolation not in _ISOLATION:
-            raise ValueError(f"isolation must be 'process' or 'interpreter', not {isolation!r}")
+        check_kind(isolation, kernel)
         check_kept(self.limits)
         if isolation == "interpreter":
             from . import interpreter
@@ -638,6 +635,13 @@ def _discard(worker, nest, busy):
 def _is_coroutine_function(function):
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None))
+
+
+def check_kind(isolation, kernel):
+    if kernel not in _KERNEL:
+        raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
+    if isolation not in _ISOLATION:
+        raise ValueError(f"isolation must be 'process' or 'interpreter', not {isolation!r}")
 
 
 def _check_functions(functions):

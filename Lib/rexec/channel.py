@@ -68,7 +68,7 @@ class FrameReader:
     """
 
     # The least room for what comes.
-    CHUNK = 64 << 10
+    LEAST = 4 << 10
     # Of the memory that a large frame took, so much is kept for the next one: to get it from the
     # kernel page by page takes longer than to fill it.
     KEPT = 2 << 20
@@ -91,24 +91,29 @@ class FrameReader:
 
     def read_from(self, socket):
         """Take what the socket has, as far as there is room; how much it was."""
-        if len(self.data) - self.end < self.CHUNK:
+        if len(self.data) - self.end < self.LEAST:
             self._grow()
         with memoryview(self.data) as data:
             got = socket.recv_into(data[self.end:])
         self.end += got
         return got
 
+    @property
+    def is_full(self):
+        """Has what came filled all the room?  Then there may be more."""
+        return self.end == len(self.data)
+
     def _grow(self):
         """Have more room behind the end."""
         there = self.size
         spare, self._spare = self._spare, None
-        if spare is not None and (len(spare) < there + self.CHUNK or not _is_free(spare)):
+        if spare is not None and (len(spare) < there + self.LEAST or not _is_free(spare)):
             spare = None
         if spare is None and self.place:
-            spare = bytearray(there + self.CHUNK)
+            spare = bytearray(there + self.LEAST)
         if spare is None:
             left = max(self._wanted - there, 0)
-            self.data += bytes(min(max(3 * there, self.CHUNK), left + self.CHUNK))
+            self.data += bytes(min(max(3 * there, self.LEAST), left + self.LEAST))
         else:
             spare[:there] = self.data[self.place:self.end]
             self.data = spare
@@ -170,7 +175,7 @@ class Channel:
     """The supervisor's end: nothing here waits, the caller polls."""
 
     # Between two looks at the clocks and at what came.
-    MOST_CHUNKS = 16
+    MOST_READS = 16
 
     def __init__(self, socket, value):
         socket.setblocking(False)
@@ -229,7 +234,7 @@ class Channel:
 
     def read(self):
         """Take what is there, or the beginning of it."""
-        for _ in range(self.MOST_CHUNKS):
+        for _ in range(self.MOST_READS):
             try:
                 got = self.reader.read_from(self.socket)
             except (BlockingIOError, InterruptedError):
@@ -239,7 +244,7 @@ class Channel:
             if not got:
                 self.ended = True
                 return
-            if got < self.reader.CHUNK:
+            if not self.reader.is_full:
                 return
 
     def next(self):

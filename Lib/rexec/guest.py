@@ -44,7 +44,7 @@ def resolve(number):
 
 def prepare(worker):
     """Before the lock: what is imported or made easier then."""
-    global _worker, _main, _finder
+    global _worker, _finder
     import _io
     from _frozen_importlib import ModuleSpec
     _worker = worker
@@ -57,9 +57,15 @@ def prepare(worker):
     _finder = _Finder(ModuleSpec)
     sys.meta_path.append(_finder)
     sys.argv[:] = [""]
+    make_main()
+    sys.modules["__main__"] = _main
+
+
+def make_main():
+    """The namespace of the code."""
+    global _main
     _main = type(sys)("__main__")
     _main.__builtins__ = builtins
-    sys.modules["__main__"] = _main
 
 
 def take_streams():
@@ -217,6 +223,7 @@ def remember(filename, source):
 def forget():
     """What code there was is nobody's."""
     _sources.clear()
+    sys.stdin = sys.__stdin__ = _streams.get("stdin")
 
 
 def _open(data):

@@ -34,7 +34,7 @@ except BaseException:
 _stuck = weakref.WeakSet()
 
 
-def check(limits, kernel, preload, path, python):
+def check(limits, kernel="try", preload=(), path=(), python=None):
     """Refuse by name what this kind of cell cannot have."""
     if not process.is_own():
         raise ValueError("isolation='interpreter' needs Locked Down Python as the supervisor")

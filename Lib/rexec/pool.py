@@ -12,8 +12,8 @@ import threading
 import weakref
 from queue import Full, SimpleQueue
 
-from . import process
-from .cell import _KERNEL, Cell, _check_functions, _check_names, _check_sink
+from . import interpreter, process
+from .cell import Cell, _check_functions, _check_names, _check_sink, check_kind
 from .errors import CellClosed, Error, LimitExceeded
 from .limits import Limits, check_kept
 from .nest import Origin
@@ -155,8 +155,8 @@ class CellPool:
     `limits` are the most that a cell may be given.
     """
 
-    def __init__(self, size=None, *, queue=None, limits=None, kernel="try", preload=(), path=(),
-                 python=None):
+    def __init__(self, size=None, *, queue=None, limits=None, isolation="process", kernel="try",
+                 preload=(), path=(), python=None):
         size = _PROCESSORS if size is None else size
         for name, number, least in (("size", size, 1), ("queue", queue, 0)):
             if number is None and name == "queue":
@@ -168,14 +168,18 @@ class CellPool:
         self.limits = Limits() if limits is None else limits
         if not isinstance(self.limits, Limits):
             raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
-        if kernel not in _KERNEL:
-            raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
+        check_kind(isolation, kernel)
         check_kept(self.limits)
         self.size = size
         self.queue = queue
-        self._origin = Origin(process.find_python(python), kernel,
-                              _check_names("preload", preload),
-                              [os.fspath(folder) for folder in path])
+        self.isolation = isolation
+        if isolation == "interpreter":
+            interpreter.check(self.limits, kernel, preload, path, python)
+            self._origin = None
+        else:
+            self._origin = Origin(process.find_python(python), kernel,
+                                  _check_names("preload", preload),
+                                  [os.fspath(folder) for folder in path])
         self._pid = os.getpid()
         # Finalizers come in the middle of anything, and only put jobs into the queue.
         self._lock = threading.RLock()
@@ -196,7 +200,7 @@ class CellPool:
         self._is_shut = False
         self._is_over = False
         self._server_lock = threading.Lock()
-        self._servers = [self._make_server()]
+        self._servers = [self._make_server()] if isolation == "process" else []
         self._threads = [threading.Thread(target=_keep, args=(weakref.ref(self), self._jobs),
                                           daemon=True, name="rexec-keeper")
                          for _ in range(min(size, _PROCESSORS))]
@@ -359,6 +363,8 @@ class CellPool:
         else:
             limits = self.limits.lower(**{field.name: getattr(limits, field.name)
                                           for field in dataclasses.fields(limits)})
+            if self.isolation == "interpreter":
+                interpreter.check(limits)
         return {**options, "limits": limits}
 
     def _caller(self):
@@ -572,7 +578,7 @@ class CellPool:
     def _start_one(self):
         """In a keeper: make one worker."""
         try:
-            worker = self._fork()
+            worker = self._make_worker()
         except BaseException as error:
             with self._lock:
                 self._starting -= 1
@@ -593,7 +599,9 @@ class CellPool:
     def _make_server(self):
         return process.Server(self._origin.python, self._origin.preload, self._origin.path)
 
-    def _fork(self):
+    def _make_worker(self):
+        if not self._servers:
+            return interpreter.start_ready()
         server = self._servers[0]
         try:
             return server.fork(self.limits.memory, self._origin.kernel)

@@ -11,12 +11,14 @@ import posix
 import sys
 
 import _rexec
-from rexec import worker
+from rexec import guest, worker
 from rexec.channel import (FORK, FORKED, HEADER, READY, REAP, REAPED, START, VERSION)
 from rexec.values import decode, encode
 
 # The rights that are needed to make cells and to limit them.
 _KEPT = ("fd", "fs.read", "fs.special", "ipc", "proc", "runtime")
+# So often is code run until the interpreter has adapted it.
+_WARM = 20
 # Of requests, which are the supervisor's own, and small.
 _UNLIMITED = 1 << 46
 
@@ -107,6 +109,7 @@ class _Server:
             kind, value, fds = self.receive()
             if kind == START:
                 worker.prepare(value)
+                _rehearse()
                 _lock()
                 _settle()
                 self.send(READY, None)
@@ -114,6 +117,13 @@ class _Server:
                 self.fork(value, fds)
             elif kind == REAP:
                 self.reap(value)
+
+
+def _rehearse():
+    """What a first run makes in the interpreter, as the types of syntax trees, is had by all cells."""
+    guest.make_main()
+    for _ in range(_WARM):
+        worker.Worker(None).rehearse()
 
 
 def _lock():

@@ -337,5 +337,58 @@ class StuckTest(unittest.TestCase):
         self.assertEqual((found.stdout, found.stderr, found.returncode), ("5\n", "", 0))
 
 
+class PoolTest(unittest.TestCase):
+    """A pool whose workers are interpreters."""
+
+    def make(self, size=2, **options):
+        pool = rexec.CellPool(size, isolation="interpreter", limits=rexec.Limits(memory=None),
+                              **options)
+        self.addCleanup(pool.shutdown)
+        return pool
+
+    def test_submits(self):
+        with make(functions={"f": int}) as cell:
+            cell.run("f(1)")        # the monitor is a thread that stays
+        with nothing_left(self):
+            pool = self.make()
+            code = "found = 'mark' in globals()\nmark = f(n)\nfound, mark"
+            futures = [pool.submit(code, inputs={"n": n}, functions={"f": lambda n: n + 1})
+                       for n in range(10)]
+            self.assertEqual([future.result(60).value for future in futures],
+                             [(False, n + 1) for n in range(10)])
+            # The same code finds its mark where a cell is used twice.
+            with pool.cell(functions={"f": int}) as cell:
+                cell.run(code, inputs={"n": 1})
+                self.assertEqual(cell.run(code, inputs={"n": 2}).value, (True, 2))
+            pool.shutdown()
+
+    def test_it_is_this_process(self):
+        pool = self.make(1)
+        with pool.cell() as cell:
+            self.assertEqual((cell._worker.pid, pool._servers), (0, []))
+            self.assertEqual(cell.run("import os\ntry:\n    os.getpid()\nexcept Exception as e:"
+                                      "\n    name = type(e).__name__\nname").value,
+                             "LockdownPermissionError")
+
+    def test_a_limit_ends_it_and_the_next_one_works(self):
+        pool = self.make(1)
+        with self.assertRaises(rexec.LimitExceeded):
+            pool.submit("while True: pass", limits=rexec.Limits(memory=None, wall=0.2)).result(60)
+        self.assertEqual(pool.submit("6*7").result(60).value, 42)
+        self.assertEqual(pool.metrics.why, {"wall": 1})
+
+    def test_what_it_cannot_have(self):
+        for options in ({"preload": ["json"]}, {"path": ["/"]}, {"python": sys.executable},
+                        {"kernel": "require"}, {"limits": rexec.Limits()}):
+            options.setdefault("limits", rexec.Limits(memory=None))
+            with self.assertRaises(ValueError):
+                rexec.CellPool(1, isolation="interpreter", **options)
+        with self.assertRaises(ValueError):
+            rexec.CellPool(1, isolation="thread")
+        pool = self.make(1)
+        with self.assertRaisesRegex(ValueError, "memory"):
+            pool.submit("1", limits=rexec.Limits(memory=1 << 30))
+
+
 if __name__ == "__main__":
     unittest.main()

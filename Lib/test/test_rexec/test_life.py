@@ -75,8 +75,8 @@ class CrashTest(CellTest):
     def test_forged_frames(self):
         find = ("import sys\nf = sys._getframe()\nwhile f and '_worker' not in f.f_globals:"
                 " f = f.f_back\nchannel = f.f_globals['_worker'].channel\n")
-        for forged in ("channel.send(2, b'N')", "channel.send(4, b'garbage')",
-                       "channel.send(99, b'')", "channel.begin(77, -1); channel.send(7, b'N')",
+        for forged in ("channel.send(2, [b'N'])", "channel.send(4, [b'garbage'])",
+                       "channel.send(99, [])", "channel.begin(77, -1); channel.send(7, [b'N'])",
                        "channel.begin(1, -1)\nwhile True: channel.write(1, b'x' * 8000)"):
             cell = self.make()
             with self.assertRaises(rexec.CellCrashed) as caught:

@@ -837,7 +837,7 @@ class HostileTest(NestTest):
                 cell = rexec.Cell()
                 cell._channel.next = lambda: None       # takes them, and does not look
                 future = cell.start("import rexec.guest\\n"
-                                    "for n in range(20_000): rexec.guest._worker.channel.send(3, b'')")
+                                    "for n in range(20_000): rexec.guest._worker.channel.send(3, [])")
                 for n in range(200):
                     time.sleep(0.1)
                 """))
