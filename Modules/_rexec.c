@@ -39,8 +39,8 @@
 #define OUTPUT_ROOM 8192
 #define OUTPUT_MS 4
 #define READ_ROOM (64 << 10)
-/* What is larger the allocator has from the kernel, and gives it back. */
-#define MAPPED_FROM (4 << 20)
+/* With less than this the allocator's own ways are better. */
+#define LEAST_SPARE (1 << 20)
 /* The thread calls nothing that needs much of a stack. */
 #define THREAD_STACK (64 << 10)
 
@@ -373,15 +373,20 @@ result_of(int error)
 }
 
 PyDoc_STRVAR(channel_watch_doc,
-"watch()\n"
+"watch(spare=0)\n"
 "--\n"
 "\n"
 "Start the thread that looks after the channel.  To be called after the lock: the\n"
-"kernel may refuse things to one thread only.");
+"kernel may refuse things to one thread only.  The allocator may keep so much memory\n"
+"that nobody uses, if it is worth it.");
 
 static PyObject *
-channel_watch(Channel *self, PyObject *Py_UNUSED(ignored))
+channel_watch(Channel *self, PyObject *args)
 {
+    int spare = 0;
+    if (!PyArg_ParseTuple(args, "|i:watch", &spare)) {
+        return NULL;
+    }
     if (self->threaded) {
         PyErr_SetString(PyExc_RuntimeError, "it is watched already");
         return NULL;
@@ -392,8 +397,10 @@ channel_watch(Channel *self, PyObject *Py_UNUSED(ignored))
         mallopt(M_ARENA_MAX, 1);
         // Values of a mebibyte come and go with each run.  To give their memory back
         // each time, page by page, takes longer than all the rest.
-        mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
-        mallopt(M_TRIM_THRESHOLD, 2 * MAPPED_FROM);
+        if (spare >= LEAST_SPARE) {
+            mallopt(M_MMAP_THRESHOLD, spare / 2);
+            mallopt(M_TRIM_THRESHOLD, spare);
+        }
     }
     if (start_thread(self) < 0) {
         return NULL;
@@ -861,7 +868,7 @@ static PyMethodDef channel_methods[] = {
     {"write", (PyCFunction)channel_write, METH_VARARGS, channel_write_doc},
     {"receive", (PyCFunction)channel_receive, METH_NOARGS, channel_receive_doc},
     {"poll", (PyCFunction)channel_poll, METH_O, channel_poll_doc},
-    {"watch", (PyCFunction)channel_watch, METH_NOARGS, channel_watch_doc},
+    {"watch", (PyCFunction)channel_watch, METH_VARARGS, channel_watch_doc},
     {"wake", (PyCFunction)channel_wake, METH_NOARGS, channel_wake_doc},
     {"keep_back", (PyCFunction)channel_keep_back, METH_O, channel_keep_back_doc},
     {"leave", (PyCFunction)channel_leave, METH_O, channel_leave_doc},

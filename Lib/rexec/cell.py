@@ -1,7 +1,6 @@
 """Cells: the supervisor's half of a run."""
 
 import asyncio
-import inspect
 import os
 import signal
 import threading
@@ -11,6 +10,8 @@ from . import channel as kinds
 from . import process, report
 from .bastion import References
 from .channel import CALLS_OPEN
+from .checks import (check_functions, check_kind, check_names, check_sink, check_timeout,
+                     is_coroutine_function, make_dict)
 from .errors import CellClosed, CellCrashed, LimitExceeded
 from .limits import Limits, check_kept
 from .nest import Nest, Origin
@@ -20,8 +21,6 @@ from .wait import Waiter, Waker
 
 CUT = "\n[output cut: its limit is {} bytes]\n"
 _ROOM = 1 << 46
-_KERNEL = ("off", "try", "require")
-_ISOLATION = ("process", "interpreter")
 # What the worker's own exit status says when it could not report.
 _STATUS_LIMITS = {113: "memory"}
 
@@ -47,8 +46,8 @@ class Cell:
             from . import interpreter
             interpreter.check(self.limits, kernel, preload, path, python)
             _worker = interpreter.start_ready
-        self._functions = _check_functions(functions)
-        self._sinks = (_check_sink("stdout", stdout), _check_sink("stderr", stderr))
+        self._functions = check_functions(functions)
+        self._sinks = (check_sink("stdout", stdout), check_sink("stderr", stderr))
         self._references = References()
         self._services = {"function": self._call_function, "bastion": self._references.call}
         self._files = None
@@ -69,7 +68,7 @@ class Cell:
             _worker = _worker()
         elif _worker is None:
             self._origin = Origin(process.find_python(python), kernel,
-                                  _check_names("preload", preload), [os.fspath(p) for p in path])
+                                  check_names("preload", preload), [os.fspath(p) for p in path])
             _worker = self._start_worker()
         self._worker = _worker
         self.kernel = _worker.kernel
@@ -90,7 +89,7 @@ class Cell:
         return Nest(self.limits, self._origin, self._worker)
 
     def _bind(self):
-        setup = {"functions": {name: _is_coroutine_function(function)
+        setup = {"functions": {name: is_coroutine_function(function)
                                for name, function in self._functions.items()},
                  "value": self.limits.value, "depth": self.limits.depth,
                  "threads": self.limits.threads,
@@ -199,13 +198,13 @@ class Cell:
             raise TypeError(f"code must be a str, the source, not {type(code).__name__}")
         if not callable(stdin) and not isinstance(stdin, str):
             raise TypeError(f"stdin must be a str or a callable, not {type(stdin).__name__}")
-        inputs = _make_dict("inputs", inputs)
-        _check_names("inputs", inputs)
-        modules = _make_dict("modules", modules)
+        inputs = make_dict("inputs", inputs)
+        check_names("inputs", inputs)
+        modules = make_dict("modules", modules)
         for name, source in modules.items():
             if not isinstance(name, str) or not isinstance(source, str):
                 raise TypeError("modules must be names and sources, both str")
-            _check_names("modules", name.split("."))
+            check_names("modules", name.split("."))
         return {"code": str(code), "inputs": self._encode(inputs), "stdin": stdin if callable(stdin) else str(stdin),
                 "modules": modules, "output": self.limits.output}
 
@@ -305,7 +304,7 @@ class Cell:
     def _perform_taken(self, kind, request, timeout, caller):
         """A run; the cell is busy with it."""
         try:
-            _check_timeout(timeout)
+            check_timeout(timeout)
             if self._number and self._has_spoken():
                 # An answer to a question that it has not heard yet.
                 raise self._broke_rules("a frame between runs")
@@ -541,7 +540,7 @@ class Cell:
         if service == self._references.call:
             return self._references.is_coroutine(operation)
         return (service == self._call_function and type(operation) is str
-                and _is_coroutine_function(self._functions.get(operation)))
+                and is_coroutine_function(self._functions.get(operation)))
 
     # -- the end
 
@@ -630,56 +629,3 @@ def _discard(worker, nest, busy):
         worker.close()
         if nest is not None:
             nest.close()
-
-
-def _is_coroutine_function(function):
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None))
-
-
-def check_kind(isolation, kernel):
-    if kernel not in _KERNEL:
-        raise ValueError(f"kernel must be 'off', 'try' or 'require', not {kernel!r}")
-    if isolation not in _ISOLATION:
-        raise ValueError(f"isolation must be 'process' or 'interpreter', not {isolation!r}")
-
-
-def _check_functions(functions):
-    functions = _make_dict("functions", functions)
-    _check_names("functions", functions)
-    for name, function in functions.items():
-        if not callable(function):
-            raise TypeError(f"the function {name} must be callable,"
-                            f" not {type(function).__name__}")
-    return functions
-
-
-def _make_dict(what, given):
-    try:
-        return dict(given or {})
-    except (TypeError, ValueError):
-        raise TypeError(f"{what} must be a dict, not {type(given).__name__}") from None
-
-
-def _check_timeout(timeout):
-    if timeout is not None:
-        if not hasattr(timeout, "__float__"):
-            raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
-        if not timeout >= 0:
-            raise ValueError(f"timeout must be a number of seconds, not {timeout}")
-
-
-def _check_names(what, names):
-    names = [names] if isinstance(names, str) else list(names)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"{what}: a name must be a str, not {type(name).__name__}")
-        if not all(part.isidentifier() for part in name.split(".")):
-            raise ValueError(f"{what}: {name!r} is no name")
-    return names
-
-
-def _check_sink(what, sink):
-    if sink is not None and not callable(getattr(sink, "write", sink)):
-        raise TypeError(f"{what} must be a callable or a text file, not {type(sink).__name__}")
-    return sink

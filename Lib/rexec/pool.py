@@ -5,7 +5,6 @@ Each cell of a pool is a worker that no other code has touched, and ends with it
 
 import asyncio
 import collections
-import concurrent.futures
 import dataclasses
 import os
 import threading
@@ -13,10 +12,11 @@ import weakref
 from queue import Full, SimpleQueue
 
 from . import interpreter, process
-from .cell import Cell, _check_functions, _check_names, _check_sink, check_kind
-from .errors import CellClosed, Error, LimitExceeded
+from .checks import check_functions, check_kind, check_names, check_sink
+from .errors import CellClosed, Error
 from .limits import Limits, check_kept
 from .nest import Origin
+from .places import Place, PoolCell, PoolFuture, Session, Ticket
 from .run import calling
 
 _PROCESSORS = os.cpu_count() or 1
@@ -41,111 +41,6 @@ class Metrics:
     waiting: int
     killed: int
     why: dict
-
-
-class _PoolCell(Cell):
-    """A cell that gives its place in the pool back when it ends."""
-
-    def __init__(self, place, worker, options):
-        self._place = place
-        self._given_back = False
-        self._origin = place.pool._origin
-        super().__init__(_worker=worker, **options)
-        # The pool's own way instead of the one of a cell that stands alone.
-        self._finalizer.detach()
-        self._finalizer = weakref.finalize(self, place.pool._drop, place, worker, self._nest)
-        self._finalizer.atexit = False
-
-    def _clean_up(self):
-        if self._given_back or self._worker.is_abandoned:
-            return
-        self._given_back = True
-        self._finalizer.detach()
-        self._references.clear()
-        if self._files is not None:
-            self._files.close()
-        # Nothing comes from it any more; its end is waited for elsewhere unless somebody asks
-        # for what it ended by.
-        self._worker.kill()
-        if self._nest is not None:
-            self._nest.close()
-        self._worker.socket.close()
-        if self._why != "closed":
-            self._worker.close()
-        self._place.pool._take_back(self._place, self._worker, self._why)
-
-
-class _Place:
-    """The right to have one cell: one of the pool's own, or the extra one of a cell that waits."""
-
-    def __init__(self, pool, caller=None):
-        self.pool = pool
-        self.caller = caller
-        self.is_session = False
-        # How many extra ones wait for each other.
-        self.depth = 0 if caller is None else caller._place.depth + 1
-
-
-class _Ticket:
-    """Somebody who waits for a place.  `grant` is called with it, with the pool's lock held."""
-
-    def __init__(self, grant, caller, is_session):
-        self.grant = grant
-        self.caller = caller
-        self.is_session = is_session
-        self.future = None
-
-
-class PoolFuture(concurrent.futures.Future):
-    """The future of code that was given to a pool; cancelling it ends the cell."""
-
-    def __init__(self):
-        super().__init__()
-        self._pool = None
-        self._ticket = None
-        self._has_place = False
-        self._cell = None
-
-    def running(self):
-        return self._has_place and not self.done()
-
-    def cancel(self):
-        was_cancelled = self.cancelled()
-        if not super().cancel():
-            return False
-        if not was_cancelled:
-            self._pool._cancel(self)
-        return True
-
-
-class _Session:
-    """What CellPool.cell() gives: a context manager, also an asynchronous one, of a Cell."""
-
-    def __init__(self, pool, options):
-        self._pool = pool
-        self._options = options
-        self._cell = None
-
-    def _begin(self):
-        if self._cell is not None:
-            raise RuntimeError("it is one session, and has begun")
-
-    def __enter__(self):
-        self._begin()
-        self._cell = self._pool._make(self._pool._wait_for_place(), self._options)
-        return self._cell
-
-    def __exit__(self, *exc_info):
-        self._cell.close()
-
-    async def __aenter__(self):
-        self._begin()
-        place = await self._pool._await_place(True)
-        self._cell = await self._pool._make_async(place, self._options)
-        return self._cell
-
-    async def __aexit__(self, *exc_info):
-        self._cell.close()
 
 
 class CellPool:
@@ -178,7 +73,7 @@ class CellPool:
             self._origin = None
         else:
             self._origin = Origin(process.find_python(python), kernel,
-                                  _check_names("preload", preload),
+                                  check_names("preload", preload),
                                   [os.fspath(folder) for folder in path])
         self._pid = os.getpid()
         # Finalizers come in the middle of anything, and only put jobs into the queue.
@@ -241,7 +136,7 @@ class CellPool:
                 if not block:
                     raise Full
                 self._changed.wait()
-            self._ask(_Ticket(grant, caller, False), future)
+            self._ask(Ticket(grant, caller, False), future)
         return future
 
     def map(self, code, inputs_list, **options):
@@ -278,7 +173,7 @@ class CellPool:
 
     def cell(self, **options):
         """A cell for more than one run: `with pool.cell() as cell:`, also `async with`."""
-        return _Session(self, self._check(options))
+        return Session(self, self._check(options))
 
     async def arun(self, code, *, inputs=None, stdin="", modules=None, timeout=None, **options):
         """Run CODE in a cell of its own, and return its Result, for asyncio: coroutine functions
@@ -353,9 +248,9 @@ class CellPool:
         for name in options:
             if name not in _OF_CELLS:
                 raise TypeError(f"{name} is nothing that a cell of a pool can be given")
-        _check_functions(options.get("functions"))
+        check_functions(options.get("functions"))
         for name in ("stdout", "stderr"):
-            _check_sink(name, options.get(name))
+            check_sink(name, options.get(name))
         if limits is None:
             limits = self.limits
         elif not isinstance(limits, Limits):
@@ -370,7 +265,7 @@ class CellPool:
     def _caller(self):
         """The cell of this pool that waits for the function that runs here, if one does."""
         cell = calling.get()
-        return cell if isinstance(cell, _PoolCell) and cell._place.pool is self else None
+        return cell if isinstance(cell, PoolCell) and cell._place.pool is self else None
 
     def _ask(self, ticket, future=None):
         """Give a place to TICKET, or have it wait for one.  With the lock."""
@@ -381,11 +276,11 @@ class CellPool:
             future._ticket = ticket
         if self._free and not self._waiting:
             self._free -= 1
-            self._grant(ticket, _Place(self))
+            self._grant(ticket, Place(self))
         elif ticket.caller is not None and ticket.caller._place.depth >= _DEEPEST:
             raise RuntimeError(f"{_DEEPEST} extra cells of the pool wait for each other already")
         elif ticket.caller is not None and ticket.caller not in self._extra:
-            self._grant(ticket, _Place(self, ticket.caller))
+            self._grant(ticket, Place(self, ticket.caller))
         elif ticket.caller is not None and self._extra[ticket.caller].is_session:
             raise RuntimeError("a function that a cell waits for has its extra cell already")
         else:
@@ -407,7 +302,7 @@ class CellPool:
         for ticket in self._waiting:
             if caller is None or ticket.caller is caller:
                 self._waiting.remove(ticket)
-                self._grant(ticket, _Place(self, caller))
+                self._grant(ticket, Place(self, caller))
                 break
         else:
             if caller is None:
@@ -417,7 +312,7 @@ class CellPool:
 
     def _wait_for_place(self):
         granted = SimpleQueue()
-        ticket = _Ticket(granted.put, self._caller(), True)
+        ticket = Ticket(granted.put, self._caller(), True)
         with self._lock:
             self._ask(ticket)
         try:
@@ -438,7 +333,7 @@ class CellPool:
             except RuntimeError:
                 pass    # the loop is closed
 
-        ticket = _Ticket(grant, self._caller(), is_session)
+        ticket = Ticket(grant, self._caller(), is_session)
         with self._lock:
             self._ask(ticket)
         try:
@@ -511,7 +406,7 @@ class CellPool:
             try:
                 if options["limits"].memory != self.limits.memory:
                     worker.lower_memory(options["limits"].memory)
-                return _PoolCell(place, worker, options)
+                return PoolCell(place, worker, options)
             except BaseException:
                 self._jobs.put((_discard, worker))
                 raise

@@ -18,6 +18,8 @@ from rexec.values import OverLimit, decode, encode, encode_parts
 NO_MEMORY = 113
 # Kept back for the report: a mebibyte, and what the allocator takes at a time.
 KEPT_BACK = 2 << 20
+# Of memory that nobody uses, so much stays with the process at most.
+MOST_SPARE = 8 << 20
 _UNLIMITED = 1 << 46
 _most_memory = None     # the hard limit of the address space
 
@@ -333,7 +335,8 @@ def become(fd, start, parent=0):
     lockdownlib.lockdown(keep=(), kernel=start["kernel"])
     # Not before: the lock gives threads other numbers.
     worker.main = _thread.get_ident()
-    channel.watch()
+    memory = start["memory"]
+    channel.watch(MOST_SPARE if memory is None else min(memory // 32, MOST_SPARE))
     guest.take_streams()
     if parent:
         worker.rehearse()

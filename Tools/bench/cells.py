@@ -1,11 +1,15 @@
 """What cells cost.
 
-    ./python Tools/bench/cells.py [--count N] [--python PATH] [--monty PYTHON]
+    ./python Tools/bench/cells.py [--count N] [--python PATH] [--monty PYTHON] [PART ...]
 
 Run it by any Python that has the package rexec; PATH is the binary for the cells, this one if it
 is Locked Down Python.  Each figure is the median over N samples, 200 unless told, and beside it
 stands its quartiles and that of the first half of the samples against the second: what the machine
 drifted by.  Bars that are missed say so, and the exit status is then 1.
+
+PART is what to measure: starts, runs, nested, interpreters, pools and fib, which are all if none is
+given, and on demand what takes longer: accuracy (how far past its limit a run is ended), large (a
+supervisor that holds 2 GiB) and many (10,000 cells, one after another, and what is left of them).
 
 With --monty the same is asked of pydantic-monty, which that Python must have:
 
@@ -32,6 +36,9 @@ except ImportError:
 from rexec import process
 
 MIB = 1 << 20
+
+PARTS = ("starts", "runs", "nested", "interpreters", "pools", "fib")
+ON_DEMAND = ("accuracy", "large", "many")
 
 LOADED = ("json", "re", "datetime", "decimal", "asyncio")
 FIB = "def fib(n):\n    return n if n < 2 else fib(n - 1) + fib(n - 2)\n"
@@ -144,7 +151,6 @@ class Bench:
             cold.append(time.perf_counter() - begin)
             cell.run("6*7")
             first.append(time.perf_counter() - begin)
-            self.kernel = cell.kernel
             cell.close()
         self.show("bare start of the binary, -I -c pass, ms", bare)
         self.show("cold cell, ms", cold)
@@ -227,25 +233,120 @@ class Bench:
             cell.run(FIB)
             self.show("fib(22) in a cell, ms", self.measure(lambda: cell.run("fib(22)")))
 
+    # -- on demand
+
+    def accuracy(self):
+        """How far past a limit of 100 ms a cell is ended, and gone."""
+        limit = 0.1
+        spin, catch = "while True: pass", "while True:\n try:\n  while True: pass\n except BaseException: pass"
+        for name, limits, code in (
+                ("wall", {"wall": limit}, spin), ("cpu", {"cpu": limit}, spin),
+                ("cpu, every error caught", {"cpu": limit}, catch),
+                ("wall, in one C call", {"wall": limit}, "sum(range(10**12))")):
+            past = []
+            for _ in range(self.count):
+                with self.cell(limits=rexec.Limits(**limits)) as cell:
+                    begin = time.perf_counter()
+                    try:
+                        cell.run(code)
+                    except rexec.LimitExceeded as error:
+                        # By the clock that the limit is of.
+                        used = error.result.usage.cpu if "cpu" in limits else time.perf_counter() - begin
+                        past.append(used - limit)
+            self.show(f"past a limit of 100 ms, {name}, ms", past, 100)
+            print(f"{'':4}worst {max(past) * 1e3:.3f} ms of {len(past)}", flush=True)
+
+    def large(self):
+        """Starts from a supervisor that holds 2 GiB against those from this one, by turns."""
+        cold, fork, memory = ({0: [], 2048: []} for _ in range(3))
+        with rexec.CellPool(1, python=self.python) as pool:
+            server = pool._servers[0]
+            while len(cold[2048]) < self.count:
+                for size in cold:
+                    ballast = bytearray(size * MIB)
+                    for place in range(0, len(ballast), 4096):
+                        ballast[place] = 1
+                    for _ in range(10):
+                        begin = time.perf_counter()
+                        cell = self.cell()
+                        cold[size].append(time.perf_counter() - begin)
+                        memory[size].append(cell.run("6*7").usage.memory / MIB)
+                        cell.close()
+                        begin = time.perf_counter()
+                        worker = server.fork(None, "try")
+                        fork[size].append(time.perf_counter() - begin)
+                        worker.close()
+                    del ballast
+        for name, samples, unit, bar in (
+                ("cold cell", cold, (1e3, "ms"), 1.1),
+                ("fork of the server", fork, (1e3, "ms"), 1.1),
+                ("usage.memory", memory, (1, "MiB"), 1.05)):
+            small, large = (self.show(f"{name}, supervisor and {size} MiB, {unit[1]}", samples[size],
+                                      None, unit[0]) for size in samples)
+            verdict = "ok" if large <= bar * small else "MISSED"
+            if large > bar * small:
+                self.missed.append(name)
+            print(f"{name + ', 2 GiB : none':44} {large / small:9.3f}  at most {bar:g}: {verdict}",
+                  flush=True)
+
+    def many(self, cells=10_000):
+        """What a supervisor has left of that many cells: memory, descriptors, threads, processes."""
+        def held():
+            with open("/proc/self/status") as file:
+                status = dict(line.split(":", 1) for line in file)
+            return {"memory, MiB": int(status["VmRSS"].split()[0]) / 1024,
+                    "threads": int(status["Threads"]), "descriptors": len(os.listdir("/proc/self/fd")),
+                    "children": sum(len(open(f"/proc/self/task/{task}/children").read().split())
+                                    for task in os.listdir("/proc/self/task"))}
+
+        with rexec.CellPool(2, python=self.python) as pool:
+            def use(times):
+                for number in range(times):
+                    if number % 100 == 99:
+                        # Some that come to a bad end.
+                        try:
+                            pool.submit("while True: pass", timeout=0.01).result()
+                        except rexec.LimitExceeded:
+                            pass
+                    else:
+                        pool.submit("x = n + 1\nx", inputs={"n": number}).result()
+
+            def settle():
+                while pool.metrics.idle < pool.size or pool._jobs.qsize():
+                    time.sleep(0.01)
+                time.sleep(0.2)
+                return held()
+
+            use(cells // 20)
+            before = settle()
+            begin = time.perf_counter()
+            use(cells)
+            rate = cells / (time.perf_counter() - begin)
+            after = settle()
+        print(f"{cells} cells one after another, {rate:.0f} a second, and what they leave behind:")
+        for name, was in before.items():
+            most = was + (1 if "memory" in name else 0)
+            verdict = "ok" if after[name] <= most else "MISSED"
+            if after[name] > most:
+                self.missed.append(name)
+            print(f"    {name:40} {was:9.1f} before, {after[name]:9.1f} after: {verdict}", flush=True)
+
     def monty(self, python):
         done = subprocess.run([python, "-I", "-c", MONTY, str(self.count), FIB], check=True,
                               stdout=subprocess.PIPE, text=True)
         for name, samples in json.loads(done.stdout).items():
             self.show(f"pydantic-monty: {name}", samples)
 
-    def main(self, monty=None):
+    def main(self, parts=(), monty=None):
         print(f"{platform.python_implementation()} {platform.python_version()} with cells of"
               f" {self.python}, {os.cpu_count()} processors, {platform.platform()},"
               f" {datetime.date.today()}, medians over {self.count} [quartiles]")
-        self.starts()
-        self.runs()
-        self.nested()
-        self.interpreters()
-        self.pools()
-        self.fib()
+        for part in parts or PARTS:
+            getattr(self, part)()
         if monty is not None:
             self.monty(monty)
-        print(f"kernel level {self.kernel}; load {os.getloadavg()[0]:.1f}")
+        with self.cell() as cell:
+            print(f"kernel level {cell.kernel}; load {os.getloadavg()[0]:.1f}")
         return 1 if self.missed else 0
 
 
@@ -254,5 +355,9 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=200, help="samples for each figure")
     parser.add_argument("--python", help="the Locked Down Python for the cells")
     parser.add_argument("--monty", metavar="PYTHON", help="a Python that has pydantic-monty")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS + ON_DEMAND))
     options = parser.parse_args()
-    sys.exit(Bench(options.count, options.python).main(options.monty))
+    for part in options.parts:
+        if part not in PARTS + ON_DEMAND:
+            parser.error(f"there is no part {part}: {', '.join(PARTS + ON_DEMAND)}")
+    sys.exit(Bench(options.count, options.python).main(options.parts, options.monty))
