@@ -5,6 +5,7 @@
 #include "pycore_initconfig.h"    // _PyStatus_OK()
 #include "pycore_interp.h"        // PyInterpreterState.lockdown
 #include "pycore_lockdown.h"
+#include "pycore_parser.h"        // _PyParser_ASTFromString()
 #include "pycore_pystate.h"       // _PyInterpreterState_GET()
 #include "pycore_runtime.h"       // _PyRuntime
 
@@ -190,14 +191,19 @@ _PyLockdown_EnterProgram(void)
 
 /* ---- the text of the program ------------------------------------------------ */
 
+static void
+keep_text(PyObject *text)
+{
+    Py_XSETREF(_PyInterpreterState_GET()->lockdown.program_text, Py_NewRef(text));
+}
+
 /* The program is being compiled, and this is its text, or NULL if it is not
    known. */
 void
 _PyLockdown_KeepProgramText(PyObject *text)
 {
     if (_PyRuntime.lockdown.start.armed && text != NULL && PyUnicode_Check(text)) {
-        Py_XSETREF(_PyInterpreterState_GET()->lockdown.program_text,
-                   Py_NewRef(text));
+        keep_text(text);
     }
 }
 
@@ -257,34 +263,59 @@ decode_program(const char *text)
     }
     decoded = PyObject_CallMethod(importlib, "decode_source", "y#", text, length);
     Py_DECREF(importlib);
-    if (decoded == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
-        PyErr_SetString(PyExc_SyntaxError,
-                        "the program is neither in UTF-8 nor in an encoding "
-                        "that it declares");
-    }
     return decoded;
 }
 
-/* Reads the program, if that is what this file is: `*text` is then for the
-   caller to free.  -1 and an exception if it cannot be read. */
-int
-_PyLockdown_ReadProgram(FILE *file, char **text)
+static mod_ty
+parse_program(FILE *file, PyObject *filename, int start, PyCompilerFlags *flags,
+              PyArena *arena)
 {
-    if (!_PyRuntime.lockdown.start.armed
-        || !_Py_IsMainInterpreter(_PyInterpreterState_GET()))
+    char *text = read_all(file);
+    if (text == NULL) {
+        return NULL;
+    }
+    mod_ty mod = NULL;
+    PyObject *decoded = decode_program(text);
+    if (decoded == NULL
+        && (PyErr_ExceptionMatches(PyExc_SyntaxError)
+            || PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)))
     {
+        PyErr_Clear();  // the parser says where
+    }
+    if (!PyErr_Occurred()) {
+        mod = _PyParser_ASTFromString(text, filename, start, flags, arena);
+    }
+    if (mod != NULL && decoded != NULL) {
+        keep_text(decoded);
+    }
+    else if (mod != NULL) {
+        // The parser looks at no comments.
+        PyErr_SetString(PyExc_SyntaxError,
+                        "the program is neither in UTF-8 nor in an encoding "
+                        "that it declares");
+        mod = NULL;
+    }
+    Py_XDECREF(decoded);
+    PyMem_RawFree(text);
+    return mod;
+}
+
+/* Reads and parses the program, if that is what this file is: 1, and `*mod` is
+   NULL with an exception if it cannot be parsed. */
+int
+_PyLockdown_ParseProgram(FILE *file, PyObject *filename, int start,
+                         PyCompilerFlags *flags, PyArena *arena, mod_ty *mod)
+{
+    struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    if (!state->start.armed || !_Py_IsMainInterpreter(_PyInterpreterState_GET())) {
         return 0;
     }
-    *text = read_all(file);
-    PyObject *decoded = *text != NULL ? decode_program(*text) : NULL;
-    if (decoded == NULL) {
-        PyMem_RawFree(*text);
-        *text = NULL;
-        return -1;
-    }
-    _PyLockdown_KeepProgramText(decoded);
-    Py_DECREF(decoded);
-    return 0;
+    // To decode it modules are imported, and these call eval(): what that runs
+    // is not the program.
+    state->start.armed = 0;
+    *mod = parse_program(file, filename, start, flags, arena);
+    state->start.armed = 1;
+    return 1;
 }
 
 /* Tracebacks find the lines of the program where they find those of what is

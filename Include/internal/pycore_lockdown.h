@@ -168,7 +168,9 @@ extern int _PyLockdown_EnterProgram(void);
    nothing in between which tells of the outside: what lies in its memory is
    scrubbed as if nothing were kept, here and not in each fork. */
 extern int _PyLockdown_EnterForForks(uint32_t keep);
-extern int _PyLockdown_ReadProgram(FILE *file, char **text);
+extern int _PyLockdown_ParseProgram(FILE *file, PyObject *filename, int start,
+                                    PyCompilerFlags *flags, struct _arena *arena,
+                                    struct _mod **mod);
 extern void _PyLockdown_KeepProgramText(PyObject *text);
 extern int _PyLockdown_EnterArmedProgram(PyCodeObject *code);
 extern PyObject *_PyLockdown_WhyNotPackage(PyObject *name);

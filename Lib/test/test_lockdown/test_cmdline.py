@@ -101,6 +101,10 @@ class ProgramTest(BesideTest):
         # Its code is in the binary, it reads stdin, and it runs locked.
         outcome = fresh.run("-X", "lockdown", "-m", "json.tool", "--compact", stdin='{"a": 1}')
         self.assertEqual(outcome.out.strip(), '{"a":1}')
+        # It has the name that it has unlocked, without its folder.
+        for options in (), ("-X", "lockdown"):
+            out = fresh.run(*options, "-m", "calendar", "-h").out
+            self.assertTrue(out.startswith("usage: calendar.py [-h]"), out)
 
     def test_module_of_a_package_is_not_run_before_the_lock(self):
         self.write("package/__init__.py", "open('package-ran', 'w').close()\n")

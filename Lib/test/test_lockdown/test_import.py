@@ -237,6 +237,57 @@ class ImportTest(fresh.FolderTest):
                 with self.subTest(name):
                     self.assertEqual(found[0], "refused", found)
 
+    # What a module's functions need is made when it is executed.
+    MADE = {"_csv": "reader(['a,b']).__class__.__name__", "_pickle": "dumps(1)",
+            "zlib": "compress(b'')", "_struct": "pack('B', 1)", "math": "floor(1.5)", "time": "gmtime(0)[0]",
+            "pyexpat": "ParserCreate().__class__.__name__", "select": "poll().__class__.__name__",
+            "_decimal": "getcontext().prec", "_functools": "cmp_to_key(len).__class__.__name__",
+            "_md5": "md5(b'').name", "_asyncio": "all_tasks(1)"}
+
+    def test_built_in_modules_are_executed_before_they_are_seen(self):
+        names = sorted(set(self.MADE).intersection(sys.builtin_module_names))
+        source = """
+            |import _imp, importlib.machinery, types, asyncio
+            |def made(name):
+            |    return _imp.create_builtin(importlib.machinery.ModuleSpec(name, None))
+            |def used(name, call):
+            |    return eval("module." + call, {"module": made(name)})
+            |def size(name):
+            |    unseen, module = len(vars(made(name))), made(name)
+            |    _imp.exec_builtin(module)
+            |    return len(vars(module)) - unseen
+            |def failed():
+            |    sys.modules["collections"] = None
+            |    try: return len(vars(made("_decimal")))
+            |    finally: del sys.modules["collections"]
+            |def seen_by(inner=[]):
+            |    class Hook(types.ModuleType):
+            |        def __getattr__(self, name):
+            |            inner.append(attempt(made, "_pickle")[1])
+            |            raise AttributeError
+            |    sys.modules["copyreg"] = Hook("copyreg")
+            |    attempt(made, "_pickle")
+            |    return inner[0]
+            |LOCK
+            |names = json.loads(sys.argv[1])
+            |report(executing={name: size(name) for name in names}, failed=attempt(failed))
+            |if lockdownlib.status().locked:
+            |    report(used={name: attempt(used, name, call)[0] for name, call in names.items()},
+            |           seen_by=attempt(seen_by))
+            """
+        calls = json.dumps({name: self.MADE[name] for name in names})
+        unlocked, locked = (fresh.scenario(source.replace("LOCK", lock), calls).facts
+                            for lock in ("pass", "lockdownlib.lockdown(keep=())"))
+        self.assertEqual(unlocked["failed"][0], "done")
+        self.assertIn("collections", str(locked["failed"]))
+        self.assertEqual(locked["seen_by"], ["done", "'ImportError'"])
+        for name in names:
+            with self.subTest(name):
+                self.assertGreater(unlocked["executing"][name], 0)
+                self.assertEqual(locked["executing"][name], 0)
+                if name != "_asyncio":
+                    self.assertEqual(locked["used"][name], "done")
+
     def test_safe_library_from_the_binary(self):
         # In a process that is born to be locked or locked late, without a disk.
         source = "import json, re, dataclasses, datetime, decimal, statistics, textwrap\n" \

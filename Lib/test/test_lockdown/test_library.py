@@ -100,6 +100,14 @@ class LocaleTest(unittest.TestCase):
         self.assertEqual(unlocked, "True\nC\nC\nC\n. 1.5\n")
         self.assertEqual(unlocked, locked)
 
+    def test_preferred_encoding(self):
+        unlocked, locked = both("""
+            |import locale
+            |print(locale.getpreferredencoding(), locale.getpreferredencoding(False))
+            """)
+        self.assertEqual(len(unlocked.split()), 2)
+        self.assertEqual(unlocked, locked)
+
     def test_what_does(self):
         for name in "", "de_DE.UTF-8", "/etc", "C.UTF-8/x", "c":
             with self.subTest(name):

@@ -48,6 +48,28 @@ class ProgramTextTest(fresh.FolderTest):
                         self.assertIn("SyntaxError", outcome.err)
                         self.assertEqual(outcome.returncode, 1)
 
+    def test_decoding_runs_code_and_is_not_the_program(self):
+        # What is imported to decode these calls eval(): the lock comes after it.
+        for line, encoding in ("# coding: latin-1\n", "latin-1"), ("# coding: idna\n", "ascii"):
+            text = line + "import sys\ndef function():  # {}\n    return 1 / 0  # the line\n" \
+                          "print(function.__code__.co_filename)\nfunction()\n"
+            data = text.format("\xe9" if encoding == "latin-1" else "").encode(encoding)
+            with self.subTest(line):
+                path = self.write_bytes(data)
+                self.assertEqual(fresh.run("-I", path, expect=1).out, path + "\n")
+                outcome = fresh.run("-I", "-X", "lockdown", path, expect=1)
+                self.assertEqual(outcome.out, "<locked>\n")
+                self.assertNotIn(path, outcome.err)
+                self.assertIn('File "<locked>", line 4, in function\n    return 1 / 0  # the line\n',
+                              outcome.err)
+
+    def test_errors_of_encodings_have_a_place(self):
+        for data in b"x = '\xff'\n", b"# coding: cp037x\n":
+            with self.subTest(data):
+                err = fresh.run("-I", "-X", "lockdown", self.write_bytes(data), expect=1).err
+                self.assertIn('  File "<locked>", line ', err)
+                self.assertNotIn("Traceback", err)
+
     def test_what_is_no_program(self):
         for data in b"print(1)\0\n", b"# \xff\n", b"x = (\n":
             with self.subTest(data):
