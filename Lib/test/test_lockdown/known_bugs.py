@@ -466,6 +466,8 @@ BUGS = [
         'patch', 'test_reentrancy_xml', None),
     Bug('', 'TreeBuilder: elements that use their builder',
         'patch', 'test_reentrancy_xml', None),
+    Bug('', 'decimal: a class of its dicts of signals whose __new__ gives something else',
+        'patch', 'test_corruption', None),
     Bug('', 'sqlite3: a connection or a cursor used by what its statement calls',
         'patch', 'test_reentrancy_sqlite', None),
     Bug('', 'crashers/bogus_code_obj.py: code made by hand',

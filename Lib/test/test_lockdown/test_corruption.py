@@ -183,6 +183,49 @@ class CorruptionTest(fresh.LivingTest):
         self.assertEqual(facts["equal"], [False, False, False, True, False])
         self.assertTrue(facts["differ"])
 
+    def test_a_context_makes_its_dicts_of_signals_itself(self):
+        # Python code can change their class: what its __new__ gave was written to as such a dict.
+        facts = self.check("""
+            |import decimal
+            |victims = []
+            |def new(cls, *args):
+            |    victims.append(tuple([1, 2, 3]))
+            |    return victims[-1]
+            |type(decimal.Context().traps).__new__ = new
+            |contexts = [decimal.Context() for _ in range(3)]
+            |report(lengths=[len(victim) for victim in victims],
+            |       traps=contexts[0].traps[decimal.Inexact])
+            |contexts[0].traps[decimal.Inexact] = True
+            |report(set=contexts[0].traps[decimal.Inexact])
+            """)
+        self.assertEqual(set(facts["lengths"]) - {3}, set())
+        self.assertIs(facts["traps"], False)
+        self.assertIs(facts["set"], True)
+
+    def test_the_class_of_dicts_of_signals_is_one(self):
+        # It is made by the metaclass of what collections.abc has at that moment.
+        facts = self.check("""
+            |import collections.abc, importlib, types
+            |victims = []
+            |class Meta(type(collections.abc.MutableMapping)):
+            |    def __new__(cls, name, bases, namespace):
+            |        if name != "SignalDict":
+            |            return super().__new__(cls, name, bases, namespace)
+            |        def make():
+            |            victims.append(tuple([1, 2, 3]))
+            |            return victims[-1]
+            |        return make
+            |class Mapping(collections.abc.MutableMapping, metaclass=Meta):
+            |    pass
+            |sys.modules["collections.abc"] = types.ModuleType("collections.abc")
+            |sys.modules["collections.abc"].MutableMapping = Mapping
+            |sys.modules.pop("_decimal", None)
+            |found = attempt(importlib.import_module, "_decimal")
+            |report(found=found, lengths=[len(victim) for victim in victims])
+            """)
+        self.assertEqual(facts["found"][:2], ["raised", "TypeError"])
+        self.assertEqual(facts["lengths"], [])
+
     @unittest.skipUnless(hasattr(mmap, "PROT_READ"), "Windows has no protections")
     def test_maps_that_cannot_be_read(self):
         facts = self.check("""
