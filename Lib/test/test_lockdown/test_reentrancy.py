@@ -12,6 +12,27 @@ class ReentrancyTest(fresh.LivingTest):
 
     options, variables = ("-s", "-P"), {"PYTHONMALLOC": fresh.FILLING_MALLOC}
 
+    def test_a_count_asked_by_its_own_addition(self):
+        facts = self.check("""
+            |import itertools
+            |class Number:
+            |    def __add__(self, other):
+            |        if turns:
+            |            inner.append(turns.pop()(counter))
+            |        return Number()
+            |    def __index__(self):
+            |        return 0
+            |inner, turns = [], [next]
+            |counter = itertools.count(Number(), 1.5)
+            |outer = next(counter)
+            |same = outer is inner[0]
+            |inner.clear()
+            |others = [Number() for _ in range(100)]
+            |report(same=same, outer=type(outer).__name__,
+            |       taken=any(outer is other for other in others))
+            """)
+        self.assertEqual((facts["same"], facts["outer"], facts["taken"]), (True, "Number", False))
+
     def test_a_buffer_detached_by_its_raw_object(self):
         facts = self.check("""
             |import io
