@@ -470,6 +470,12 @@ BUGS = [
         'patch', 'test_corruption', None),
     Bug('', 'sqlite3: a connection or a cursor used by what its statement calls',
         'patch', 'test_reentrancy_sqlite', None),
+    Bug('', 'ssl: a connection used by its callback, or by two threads, and its buffers',
+        'patch', 'test_reentrancy_ssl', None),
+    Bug('', 'ssl: callbacks that take themselves away, and the name callback of a context that is gone',
+        'patch', 'test_reentrancy_ssl', None),
+    Bug('', 'itertools.count: an addition that asks for the next number',
+        'patch', 'test_reentrancy', None),
     Bug('', 'crashers/bogus_code_obj.py: code made by hand',
         'refused', '', r'''
 |import types
