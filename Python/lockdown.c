@@ -118,7 +118,7 @@ int
 _PyLockdown_WouldRefuse(uint32_t rights, const char *function)
 {
 #ifdef LOCKDOWN_MUTANT
-    if (is_switched_off(function)) {
+    if (_PyLockdown_IsSwitchedOff(function)) {
         return 0;
     }
 #endif

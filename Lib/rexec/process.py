@@ -5,6 +5,7 @@ thread that started it does, so all are started by one thread that stays.
 """
 
 import _thread
+import array
 import collections
 import os
 import queue
@@ -509,7 +510,9 @@ class Server:
         payload = encode(value, _ROOM, 200)
         data = kinds.HEADER.pack(len(payload), kinds.VERSION, kind, 0, 0) + payload
         if fds:
-            sent = socket.send_fds(self._socket, [data], fds, kinds.NO_SIGNAL)
+            # socket.send_fds() leaves the flags out.
+            rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds)
+            sent = self._socket.sendmsg([data], [rights], kinds.NO_SIGNAL)
             data = data[sent:]
         self._socket.sendall(data, kinds.NO_SIGNAL)
 
