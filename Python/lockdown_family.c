@@ -11,6 +11,7 @@
 #include "pycore_initconfig.h"    // _PyConfig_InitImportConfig()
 #include "pycore_interp.h"        // PyInterpreterState.lockdown
 #include "pycore_lockdown.h"
+#include "pycore_namespace.h"     // _PyNamespace_New()
 #include "pycore_pystate.h"       // _PyInterpreterState_GET()
 #include "pycore_runtime.h"       // _PyRuntime
 
@@ -92,6 +93,53 @@ _PyLockdown_RefuseConfig(const PyInterpreterConfig *config)
     return _PyLockdown_HIDES(RUNTIME)
            && _PyLockdown_Refuse(apart ? 0 : Py_LOCKDOWN_RUNTIME,
                                  "_interpreters.create");
+}
+
+/* A new module of a definition, executed, past all that code could put into the
+   way of an import. */
+PyObject *
+_PyLockdown_NewModule(PyModuleDef *def)
+{
+    PyObject *module = NULL;
+    PyObject *facts = Py_BuildValue("{s:s}", "name", def->m_name);
+    PyObject *spec = facts == NULL ? NULL : _PyNamespace_New(facts);
+    if (spec != NULL) {
+        module = PyModule_FromDefAndSpec(def, spec);
+        if (module != NULL && PyModule_ExecDef(module, def) < 0) {
+            Py_CLEAR(module);
+        }
+    }
+    Py_XDECREF(spec);
+    Py_XDECREF(facts);
+    return module;
+}
+
+/* What the static types of _datetime hold belongs to the interpreter that
+   imports it first, and goes with it though others go on to use it (CPython has
+   this too).  So before locked code makes its first interpreter this one, the
+   main one, is made the owner. */
+int
+_PyLockdown_ReadyStaticTypes(void)
+{
+    int *ready = &_PyRuntime.lockdown.static_types_ready;
+    if (!_PyLockdown_HIDES(RUNTIME) || _Py_atomic_load_int_relaxed(ready)
+        || !_Py_IsMainInterpreter(_PyInterpreterState_GET()))
+    {
+        return 0;
+    }
+    for (struct _inittab *entry = PyImport_Inittab; entry->name != NULL; entry++) {
+        if (strcmp(entry->name, "_datetime") == 0) {
+            PyObject *def = entry->initfunc();
+            PyObject *module = def == NULL ? NULL
+                                           : _PyLockdown_NewModule((PyModuleDef *)def);
+            if (module == NULL) {
+                return -1;
+            }
+            Py_DECREF(module);
+        }
+    }
+    _Py_atomic_store_int_relaxed(ready, 1);
+    return 0;
 }
 
 static int

@@ -109,6 +109,8 @@ extern void _PyLockdown_EnterFamily(PyInterpreterState *interp,
 extern PyStatus _PyLockdown_InitImportConfig(PyInterpreterState *interp);
 extern void _PyLockdown_WaitForThreads(PyThreadState *tstate);
 PyAPI_FUNC(int) _PyLockdown_RefuseConfig(const PyInterpreterConfig *config);
+PyAPI_FUNC(PyObject *) _PyLockdown_NewModule(PyModuleDef *def);
+PyAPI_FUNC(int) _PyLockdown_ReadyStaticTypes(void);
 
 /* lockdown_threads.c */
 extern int _PyLockdown_CheckThreads(PyInterpreterState *interp);

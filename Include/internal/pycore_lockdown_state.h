@@ -52,6 +52,8 @@ struct _lockdown_runtime_state {
 
     /* OpenSSL has read its configuration: it does so once in a process. */
     int openssl_settled;
+    /* The main interpreter owns the types of _datetime. */
+    int static_types_ready;
 
     /* The keys below are drawn once, before the first object is hashed. */
     int has_keys;

@@ -5,6 +5,7 @@ it shares the memory of the supervisor.  Its half is worker.py, as in a process.
 """
 
 import _thread
+import datetime  # noqa: F401  its types belong to the interpreter that imports them first
 import os
 import signal
 import socket

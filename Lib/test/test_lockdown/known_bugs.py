@@ -468,6 +468,8 @@ BUGS = [
         'patch', 'test_reentrancy_xml', None),
     Bug('', 'decimal: a class of its dicts of signals whose __new__ gives something else',
         'patch', 'test_corruption', None),
+    Bug('', 'datetime: types whose module is gone, or whose first interpreter is',
+        'patch', 'test_corruption', None),
     Bug('', 'sqlite3: a connection or a cursor used by what its statement calls',
         'patch', 'test_reentrancy_sqlite', None),
     Bug('', 'ssl: a connection used by its callback, or by two threads, and its buffers',

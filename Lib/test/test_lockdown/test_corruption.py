@@ -226,6 +226,37 @@ class CorruptionTest(fresh.LivingTest):
         self.assertEqual(facts["found"][:2], ["raised", "TypeError"])
         self.assertEqual(facts["lengths"], [])
 
+    def test_types_of_datetime_without_their_module(self):
+        # They took the state of whatever had its name, and looked at it though there was none.
+        facts = self.check("""
+            |import _datetime, gc
+            |span = _datetime.timedelta
+            |del _datetime
+            |results = []
+            |for other in __import__("_struct"), None, 5:
+            |    sys.modules.pop("datetime", None)
+            |    sys.modules["_datetime"] = other
+            |    gc.collect()
+            |    results.append(str(span(1, 2, 3) * 2.5))
+            |report(results=results)
+            """)
+        self.assertEqual(facts["results"], ["2 days, 12:00:05.000008"] * 3)
+
+    def test_types_of_datetime_in_interpreters(self):
+        # They were used on when the interpreter that had made them was gone.
+        facts = self.check("""
+            |import _interpreters
+            |for _ in range(40):
+            |    one, other = (_interpreters.create("isolated") for _ in range(2))
+            |    for interpreter in one, other:
+            |        _interpreters.run_string(interpreter, "import _datetime; _datetime.date(2020, 1, 1)")
+            |    _interpreters.destroy(one)
+            |    _interpreters.run_string(other, "_datetime.date(2021, 1, 1).strftime('%d')")
+            |    _interpreters.destroy(other)
+            |report(date=str(__import__("datetime").date(2020, 1, 1)))
+            """)
+        self.assertEqual(facts["date"], "2020-01-01")
+
     @unittest.skipUnless(hasattr(mmap, "PROT_READ"), "Windows has no protections")
     def test_maps_that_cannot_be_read(self):
         facts = self.check("""
