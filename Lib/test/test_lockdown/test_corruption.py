@@ -226,6 +226,26 @@ class CorruptionTest(fresh.LivingTest):
         self.assertEqual(facts["found"][:2], ["raised", "TypeError"])
         self.assertEqual(facts["lengths"], [])
 
+    def test_types_of_decimal_while_it_is_executed(self):
+        facts = self.check("""
+            |import importlib, types
+            |class Number:
+            |    def register(cls):
+            |        context = next(cls for cls in object.__subclasses__() if cls.__name__ == "Context"
+            |                       and cls.__module__ == "decimal" and "Emin" in vars(cls))
+            |        found.extend((attempt(cls, 1), attempt(cls.from_float, 1.0), attempt(context)))
+            |found = []
+            |sys.modules["numbers"] = numbers = types.ModuleType("numbers")
+            |numbers.Number, numbers.Rational = Number, int
+            |sys.modules.pop("_decimal", None)
+            |report(done=attempt(importlib.import_module, "_decimal")[0], found=found)
+            |cls = sys.modules["_decimal"].Decimal
+            |report(sum=str(cls(1) + cls.from_float(0.5)))
+            """)
+        self.assertEqual(facts["done"], "done")
+        self.assertEqual([kind for _, kind, _ in facts["found"]], ["ImportError"] * 3)
+        self.assertEqual(facts["sum"], "1.5")
+
     def test_types_of_datetime_without_their_module(self):
         # They took the state of whatever had its name, and looked at it though there was none.
         facts = self.check("""
