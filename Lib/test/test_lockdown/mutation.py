@@ -39,7 +39,8 @@ DEEP = {
 }
 # Rows `stack` that this interpreter does without: the compiler makes jumps of what these call last,
 # but where it does not optimize, and this release counts what older ones did not.
-JUMPS = {"method_vectorcall", "picklebuf_getbuf"}
+JUMPS = {"mappingproxy_contains", "mappingproxy_getitem", "mappingproxy_getiter", "mappingproxy_hash",
+         "mappingproxy_len", "method_vectorcall", "picklebuf_getbuf"}
 COUNTED = {"conv_content_model"} if sys.version_info >= (3, 13, 13) else set()
 # A function that an .inert table guards, as the weave has left it.
 INERT = re.compile(r"^(?:\w[\w* ]*[* ])?(\w+)\((?:[^;{}()]|\(\w*\))*\)\s*\{\s*"
