@@ -862,6 +862,41 @@ _PyRexec_CheckThreads(PyInterpreterState *interp)
     return -1;
 }
 
+/* What becomes of an interrupt of an interpreter cell: nobody's, while no run is on;
+   KeyboardInterrupt in the thread of the code; or it waits, as that thread does for
+   the supervisor, whose answer must not be lost. */
+enum { DROPPED, RAISED, KEPT };
+
+PyDoc_STRVAR(channel_interrupts_doc,
+"interrupts(fate)\n"
+"--\n"
+"\n"
+"What becomes of interrupts of this thread from now on: 0 if they are dropped, 1 if\n"
+"KeyboardInterrupt is raised, 2 if they are kept.  True if one came before and was\n"
+"not raised, and now will not be.");
+
+static PyObject *
+channel_interrupts(Channel *Py_UNUSED(self), PyObject *arg)
+{
+    int fate = PyLong_AsInt(arg);
+    if (fate == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    PyThreadState *tstate = PyThreadState_Get();
+    struct _lockdown_interp_state *state = &tstate->interp->lockdown;
+    HEAD_LOCK(&_PyRuntime);
+    // The type is static, and no reference is counted.
+    int came = state->is_interrupted
+               || _Py_atomic_compare_exchange_ptr(&tstate->async_exc,
+                                                  &(PyObject *){PyExc_KeyboardInterrupt},
+                                                  NULL);
+    state->interrupted_thread = tstate;
+    state->interrupts = fate;
+    state->is_interrupted = 0;
+    HEAD_UNLOCK(&_PyRuntime);
+    return PyBool_FromLong(came);
+}
+
 static PyMethodDef channel_methods[] = {
     {"begin", (PyCFunction)channel_begin, METH_VARARGS, channel_begin_doc},
     {"send", (PyCFunction)channel_send, METH_VARARGS, channel_send_doc},
@@ -874,6 +909,7 @@ static PyMethodDef channel_methods[] = {
     {"leave", (PyCFunction)channel_leave, METH_O, channel_leave_doc},
     {"limit_threads", (PyCFunction)channel_limit_threads, METH_VARARGS,
      channel_limit_threads_doc},
+    {"interrupts", (PyCFunction)channel_interrupts, METH_O, channel_interrupts_doc},
     {NULL, NULL},
 };
 
@@ -987,9 +1023,16 @@ doom(PyThreadState *tstate)
 static void
 interrupt(PyThreadState *tstate)
 {
-    // The type is static, and no reference is counted.
-    if (_Py_atomic_compare_exchange_ptr(&tstate->async_exc, &(PyObject *){NULL},
-                                        PyExc_KeyboardInterrupt))
+    struct _lockdown_interp_state *state = &tstate->interp->lockdown;
+    if (state->interrupted_thread != tstate) {
+        return;
+    }
+    if (state->interrupts == KEPT) {
+        state->is_interrupted = 1;
+    }
+    else if (state->interrupts == RAISED
+             && _Py_atomic_compare_exchange_ptr(&tstate->async_exc, &(PyObject *){NULL},
+                                                PyExc_KeyboardInterrupt))
     {
         _Py_set_eval_breaker_bit(tstate, _PY_ASYNC_EXCEPTION_BIT);
     }

@@ -76,6 +76,7 @@ class Worker:
         self.running = False        # KeyboardInterrupt is for the code
         self.asking = 0             # the main thread waits for a reply
         self.interrupted = False
+        self.in_thread = False      # of an interpreter: no signal comes there
 
     # -- frames
 
@@ -139,15 +140,18 @@ class Worker:
     def ask(self, what, operation, args=(), kwargs={}):
         """Call the supervisor, and wait."""
         own = _thread.get_ident() == self.main
-        if own:
-            # An interrupt waits for the reply: the supervisor's function cannot be stopped.
-            self.asking += 1
+        asking = self.asking
         try:
+            if own:
+                # An interrupt waits for the reply: the supervisor's function cannot be stopped.
+                self.asking = asking + 1
+                self.settle_interrupts()
             call = self.begin_call(what, operation, args, kwargs)
             self.wait(call)
         finally:
             if own:
-                self.asking -= 1
+                self.asking = asking
+                self.settle_interrupts()
         if own and self.interrupted and not self.asking:
             self.interrupted = False
             raise KeyboardInterrupt
@@ -185,6 +189,23 @@ class Worker:
         else:
             raise KeyboardInterrupt
 
+    def settle_interrupts(self):
+        """What on_interrupt() does, where it is no signal that interrupts."""
+        if self.in_thread:
+            fate = 2 if self.asking else 1
+            if self.channel.interrupts(fate if self.running else 0) and self.running:
+                self.interrupted = True
+
+    def stop_interrupts(self):
+        """The code has ended: an interrupt is for nobody."""
+        while True:
+            try:
+                self.running = False
+                self.settle_interrupts()
+                return
+            except KeyboardInterrupt:       # raised before it settled
+                pass
+
     def bind(self, setup):
         """Become the cell of one tenant."""
         self.setup = setup
@@ -211,18 +232,19 @@ class Worker:
             try:
                 self.open = True
                 self.running = True
+                self.settle_interrupts()
                 self.send(STARTED, None)
                 value = guest.perform(self, kind == INVOKE, request)
                 text = guest.show(value) if kind == RUN else ""
                 report = self.report_value(value, text)
                 del value               # its finaliser is the code's
-                self.running = False
+                self.stop_interrupts()
             except BaseException as error:
-                self.running = False
+                self.stop_interrupts()
                 report = self.report_error(error)
         except KeyboardInterrupt as error:
             # It came between the end of the code and this.
-            self.running = False
+            self.stop_interrupts()
             report = self.report_error(error)
         self.finish(report)
 
@@ -371,6 +393,7 @@ def main_in_thread(fd):
     guest.prepare(worker)
     lockdownlib.lockdown(keep=())
     worker.main = _thread.get_ident()
+    worker.in_thread = True
     # Nor interpreters: what runs there could not be ended.
     worker.most_threads = 0
     channel.watch()

@@ -1,9 +1,11 @@
 """Interpreter cells."""
 
 import asyncio
+import collections
 import contextlib
 import gc
 import os
+import random
 import subprocess
 import sys
 import textwrap
@@ -159,6 +161,24 @@ class WorkTest(InterpreterTest):
             cell.run("while True: pass")
         timer.join()
         self.assertEqual(caught.exception.type_name, "KeyboardInterrupt")
+        self.assertEqual(cell.run("x").value, 5)
+
+
+    def test_interrupt_at_any_moment(self):
+        """One that comes as the code ends, or waits for an answer, ends nothing else."""
+        cell = self.make(functions={"ask": lambda: 7})
+        cell.run("x = 5")
+        ended = collections.Counter()
+        for number in range(300):
+            timer = threading.Timer(0.002 * random.random(), cell.interrupt)
+            timer.start()
+            try:
+                ended[cell.run(("sum(range(3000)) and 7", "ask()")[number % 2]).value] += 1
+            except rexec.CellError as error:
+                ended[error.type_name] += 1
+            timer.join()
+        self.assertEqual(set(ended) - {7, "KeyboardInterrupt"}, set())
+        self.assertGreater(ended[7], 0)
         self.assertEqual(cell.run("x").value, 5)
 
 
