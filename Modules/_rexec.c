@@ -1024,13 +1024,15 @@ static void
 interrupt(PyThreadState *tstate)
 {
     struct _lockdown_interp_state *state = &tstate->interp->lockdown;
-    if (state->interrupted_thread != tstate) {
+    // One that never said what becomes of them is interrupted as it runs.
+    int fate = state->interrupted_thread == NULL ? RAISED : state->interrupts;
+    if (state->interrupted_thread != NULL && state->interrupted_thread != tstate) {
         return;
     }
-    if (state->interrupts == KEPT) {
+    if (fate == KEPT) {
         state->is_interrupted = 1;
     }
-    else if (state->interrupts == RAISED
+    else if (fate == RAISED
              && _Py_atomic_compare_exchange_ptr(&tstate->async_exc, &(PyObject *){NULL},
                                                 PyExc_KeyboardInterrupt))
     {
