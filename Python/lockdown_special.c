@@ -454,6 +454,11 @@ _PyLockdown_RightOfPath(const char *function, const char **path, PyObject **clea
     int result;
     Py_BEGIN_ALLOW_THREADS
     result = walk(&place, dir_fd, *path, how);
+    if (result == 0 && (how & _PyLockdown_CHANGES) && place.object >= 0
+        && is_special_node(&place.status))
+    {
+        result = _PyLockdown_SPECIAL;
+    }
     if (result == 0) {
         result = name_place(held, &place, how);
     }

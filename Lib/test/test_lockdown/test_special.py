@@ -299,6 +299,35 @@ class DeviceTest(SpecialTest):
         self.assertIn("No space", facts["full"][2])
         self.assertEqual([found[0] for found in facts["looked"]], ["done"] * 2)
 
+    def test_nodes(self):
+        # With fs.write they could be made, for other programs to open, and given to others.
+        path = os.path.join(self.folder, "node")
+        try:
+            os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(5, 0))
+        except OSError:
+            self.skipTest("no devices can be made here")
+        source = f"""
+            |lock()
+            |os.chdir({self.folder!r})
+            |report(made=[attempt(os.mknod, f"{{kind}}", kind | 0o600, os.makedev(5, 0))
+            |             for kind in (0o020000, 0o060000, 0o010000, 0o100000)],
+            |       changed=[attempt(os.chmod, "node", 0o644), attempt(os.utime, "node"),
+            |                attempt(os.stat, "node")])
+            """
+        control, facts = self.both(source)
+        self.assertEqual({found[0] for found in control["made"] + control["changed"]}, {"done"})
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o644)
+        for kind in 0o020000, 0o060000, 0o010000, 0o100000:
+            os.unlink(os.path.join(self.folder, str(kind)))
+        os.chmod(path, 0o600)
+        facts = self.guest(source, FILES).facts
+        self.assertEqual([found[0] for found in facts["made"]], ["refused"] * 2 + ["done"] * 2)
+        self.assertEqual([found[0] for found in facts["changed"]], ["refused"] * 2 + ["done"])
+        self.assertEqual({found[2] for found in facts["made"][:2] + facts["changed"][:2]},
+                         {"fs.special"})
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, str(0o020000))))
+
     def test_made(self):
         # What a node is counts, not where it lies.
         for name, number in ("null", os.makedev(1, 3)), ("tty", os.makedev(5, 0)):
