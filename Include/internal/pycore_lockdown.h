@@ -292,15 +292,15 @@ PyAPI_FUNC(uint32_t) _PyLockdown_RightOfMailbox(
     enum _PyLockdown_mailbox_kind kind, PyObject *args, PyObject *kwargs);
 
 /* lockdown_special.c: @place(path,dir_fd,follows) is for a path_t of posixmodule.c,
-   which then leads to what was judged; @changed() for what devices have too; @asked() for a call that answers instead of
-   raising; @made(path,dir_fd) where the last name is new,
-   @node(path,dir_fd,mode) if it may be a device; @moved() for one of each;
-   @file(path,suffix) for one that a library opens. */
+   which then leads to what was judged; @changed() for what a device has as well;
+   @asked() for a call that answers instead of raising; @made(path,dir_fd) where the
+   last name is new, @node(path,dir_fd,mode) if it may be a device; @moved() for one
+   of each; @file(path,suffix) for one that a library opens. */
 enum {
     _PyLockdown_FOLLOWS = 1,        // the last name, if it is a link
     _PyLockdown_MAY_MISS = 2,       // the last name, as it is going to be made
     _PyLockdown_ASKS = 4,           // a path that leads nowhere is no error
-    _PyLockdown_CHANGES = 8,        // a device too
+    _PyLockdown_CHANGES = 8,        // a device is judged too
 };
 #ifdef __linux__
 #  define _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, HOW, OBJECT, OBJECT2) \

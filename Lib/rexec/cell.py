@@ -561,6 +561,10 @@ class Cell:
         self._worker.close()
         if self._nest is not None:
             self._nest.close()
+        self._release()
+
+    def _release(self):
+        """Let go of what the supervisor lent the cell."""
         self._references.clear()
         if self._files is not None:
             self._files.close()

@@ -24,9 +24,7 @@ class PoolCell(Cell):
             return
         self._given_back = True
         self._finalizer.detach()
-        self._references.clear()
-        if self._files is not None:
-            self._files.close()
+        self._release()
         # Nothing comes from it any more; its end is waited for elsewhere unless somebody asks
         # for what it ended by.
         self._worker.kill()
