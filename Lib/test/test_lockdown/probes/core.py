@@ -18,7 +18,7 @@ import time
 import tracemalloc
 
 from .base import *
-from .interpreter import has_trampoline, traced
+from .interpreter import has_trampoline, listed, traced, unlisted
 
 rexec = optional("_rexec")
 TOOL = 4
@@ -267,15 +267,6 @@ P("sys.monitoring.set_local_events", "inspect",
 
 # --- runtime and proc: knobs ------------------------------------------------------------------
 
-def listed_code(s, seen):
-    """Whether the process has left its list of code in the folder for that; clears it away."""
-    try:
-        os.unlink(f"/tmp/perf-{seen.pid}.map")
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def peak_of_the_past(s):
     tracing(s)
     bytearray(1 << 26)
@@ -287,7 +278,7 @@ def default_interrupt(s):
 
 
 P("sys.activate_stack_trampoline and its file", "runtime&fs.write",
-  lambda s: sys.activate_stack_trampoline("perf"), listed_code,
+  lambda s: sys.activate_stack_trampoline("perf"), listed, unlisted,
   operation="sys.activate_stack_trampoline", exists=has_trampoline)
 P("sys.deactivate_stack_trampoline", "runtime", lambda s: sys.deactivate_stack_trampoline(),
   # One that was on before the lock would write to its file while the other probes run.

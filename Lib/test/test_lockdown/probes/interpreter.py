@@ -8,6 +8,7 @@ import importlib
 import io
 import locale
 import marshal
+import os
 import sys
 import threading
 import time
@@ -29,13 +30,26 @@ def has_trampoline():
     return bool(sysconfig.get_config_var("PY_HAVE_PERF_TRAMPOLINE"))
 
 
-def mapped(s, seen):
-    """The trampoline's file for perf is there; it goes, as its process cannot remove it."""
+def take_list_of(pid):
+    """Whether the trampoline's file for perf is there, a process's list of its code; it goes."""
     try:
-        os.unlink(f"/tmp/perf-{seen.pid}.map")
+        os.unlink(f"/tmp/perf-{pid}.map")
     except FileNotFoundError:
         return False
-    return seen.value == "True"
+    return True
+
+
+def unlisted(s):
+    """An earlier process that had this one's number may have left its list."""
+    take_list_of(os.getpid())
+
+
+def listed(s, seen):
+    return take_list_of(seen.pid)
+
+
+def mapped(s, seen):
+    return listed(s, seen) and seen.value == "True"
 
 
 def traced(setter):
@@ -121,7 +135,7 @@ P("threading.stack_size", "runtime", lambda s: threading.stack_size(1 << 20) or
   exists=lambda: True)
 P("sys.activate_stack_trampoline", "runtime",
   lambda s: sys.activate_stack_trampoline("perf") or sys.is_stack_trampoline_active(),
-  mapped, also=("fs.write", "fs.read"),
+  mapped, unlisted, also=("fs.write", "fs.read"),
   # Not where it is not compiled in.
   exists=lambda: has_trampoline())
 P("tracemalloc.start", "runtime", lambda s: tracemalloc.start() or tracemalloc.is_tracing(),
