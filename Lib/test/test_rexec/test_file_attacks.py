@@ -16,6 +16,7 @@ from rexec import beneath
 from rexec.files import Overlay, ReadOnly
 from rexec.folder import APPEND, CREATE, EXCLUSIVE, READ, TRUNCATE, WRITE
 
+from .base import PATIENCE
 from .filebase import (KINDS, LINUX, ROOT, WRITABLE, Base, ReadWrite, WalkedOverlay,
                        WalkedReadOnly, WalkedReadWrite, tree)
 
@@ -295,9 +296,6 @@ class AttackTests(Base):
 def files_operations():
     from rexec.files import _OPERATIONS
     return _OPERATIONS
-
-
-PATIENCE = 60.0         # seconds, for a side of a race that has to come once
 
 
 class RaceTests(Base):
