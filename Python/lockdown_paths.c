@@ -155,14 +155,8 @@ new_value(struct search *search, const char *text, PyObject *old, int *clear)
     case 's':
         *clear = PySet_Check(old);
         return *clear ? NULL : PySet_New(NULL);
-    case '(':
-        return PyTuple_New(0);
-    case 'F':
-        return Py_NewRef(Py_False);
-    case '0':
-        return PyLong_FromLong(0);
     default:
-        return Py_NewRef(Py_None);
+        return _PyLockdown_ValueOfText(text);
     }
 }
 

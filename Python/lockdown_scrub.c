@@ -195,13 +195,12 @@ add_cache(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
     return result;
 }
 
-/* The value that the text of a slot means. */
-static PyObject *
-value_of(const struct lockdown_slot *slot)
+PyObject *
+_PyLockdown_ValueOfText(const char *text)
 {
-    switch (slot->value[0]) {
+    switch (text[0]) {
     case '"':
-        return PyUnicode_FromString(slot->value[1] == '<' ? "<locked>" : "");
+        return PyUnicode_FromString(text[1] == '<' ? "<locked>" : "");
     case '(':
         return PyTuple_New(0);
     case 'F':
@@ -302,7 +301,7 @@ add_slot(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
         }
         int last = *path == '\0';
         if (last && !in_place && slot->value[0] != 'c' && kind != INDEX) {
-            value = value_of(slot);
+            value = _PyLockdown_ValueOfText(slot->value);
             result = value == NULL ? -1
                      : add_set(scrub, slot, owner, kind, step, value);
             break;
@@ -326,7 +325,7 @@ add_slot(struct _PyLockdown_scrub *scrub, const struct lockdown_slot *slot,
         }
         if (last) {
             // FUNCTION.__defaults__[0]
-            value = value_of(slot);
+            value = _PyLockdown_ValueOfText(slot->value);
             if (function == NULL) {
                 result = refuse_to_scrub(scrub, slot);
             }

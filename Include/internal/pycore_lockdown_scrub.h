@@ -112,6 +112,8 @@ extern int _PyLockdown_AddSys(struct search *search);
 extern int _PyLockdown_TellsPath(PyObject *value);
 /* What is shown instead of one; borrowed. */
 extern PyObject *_PyLockdown_HiddenPath(struct search *search);
+/* The value that a text of a table means.  A new reference. */
+extern PyObject *_PyLockdown_ValueOfText(const char *text);
 extern int _PyLockdown_HidePointer(struct search *search, PyObject *owner,
                                    PyObject **place);
 

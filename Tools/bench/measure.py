@@ -11,6 +11,7 @@ it whose interval is not is reported as "open", unless the unit is of time, of
 which it is only asked that the bar is not below the interval.
 """
 
+import argparse
 import datetime
 import json
 import os
@@ -28,6 +29,26 @@ RESAMPLES = 5000
 def fail(message):
     print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+class BuildsParser(argparse.ArgumentParser):
+    """The arguments of what compares a woven with an unwoven build."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.add_argument("--woven", default="./python", metavar="PATH",
+                          help="the python of Locked Down Python (default: %(default)s)")
+        self.add_argument("--unwoven", required=True, metavar="PATH",
+                          help="the python of the same CPython release, not woven")
+
+    def parse_args(self):
+        options = super().parse_args()
+        for name in ("woven", "unwoven"):
+            path = shutil.which(os.path.abspath(getattr(options, name)))
+            if path is None:
+                self.error(f"--{name}: no program at {getattr(options, name)}")
+            setattr(options, name, path)
+        return options
 
 
 def run(command):

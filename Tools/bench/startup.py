@@ -21,7 +21,6 @@ Exit status: 0 if no bar is missed, 1 if one is, 2 for a usage error or a
 sample that failed.
 """
 
-import argparse
 import os
 import random
 import resource
@@ -83,20 +82,10 @@ def print_sizes(options):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(
+    parser = measure.BuildsParser(
         description="Compare the starts of the woven and the unwoven build.")
-    parser.add_argument("--woven", default="./python", metavar="PATH",
-                        help="the python of Locked Down Python (default: %(default)s)")
-    parser.add_argument("--unwoven", required=True, metavar="PATH",
-                        help="the python of the same CPython release, not woven")
     parser.add_argument("--quick", action="store_true", help="fewer samples")
-    options = parser.parse_args()
-    for name in ("woven", "unwoven"):
-        path = shutil.which(os.path.abspath(getattr(options, name)))
-        if path is None:
-            parser.error(f"--{name}: no program at {getattr(options, name)}")
-        setattr(options, name, path)
-    return options
+    return parser.parse_args()
 
 
 def main():

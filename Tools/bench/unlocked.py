@@ -24,10 +24,8 @@ within the interval.  A bar counts as missed when the whole interval lies
 beyond it; a median beyond it whose interval is not is reported as "open".
 """
 
-import argparse
 import os
 import random
-import shutil
 import sys
 import time
 
@@ -136,12 +134,8 @@ def sample_instructions(workload, python, count):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(
+    parser = measure.BuildsParser(
         description="Compare the woven with the unwoven build, unlocked.")
-    parser.add_argument("--woven", default="./python", metavar="PATH",
-                        help="the python of Locked Down Python (default: %(default)s)")
-    parser.add_argument("--unwoven", required=True, metavar="PATH",
-                        help="the python of the same CPython release, not woven")
     parser.add_argument("--quick", action="store_true",
                         help="a look in about two minutes: fewer and shorter samples")
     parser.add_argument("--only", default="", metavar="WORD",
@@ -150,11 +144,6 @@ def parse_arguments():
     options.workloads = [work for work in workloads() if options.only in work.name]
     if not options.workloads:
         parser.error(f"--only: no work has {options.only!r} in its name")
-    for name in ("woven", "unwoven"):
-        path = shutil.which(os.path.abspath(getattr(options, name)))
-        if path is None:
-            parser.error(f"--{name}: no program at {getattr(options, name)}")
-        setattr(options, name, path)
     return options
 
 
