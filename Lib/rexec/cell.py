@@ -316,10 +316,11 @@ class Cell:
             if callable(read):
                 self._services["input"] = lambda operation, args, kwargs: read()
                 request["stdin"] = None
-            self._channel.put(kind, run.number, encode_parts(request, _ROOM, 200))
-            # Not before: what it says from now on it says after it was asked.
-            self._wake_worker()
+            request = encode_parts(request, _ROOM, 200)
             try:
+                self._channel.put(kind, run.number, request)
+                # Not before: what it says from now on it says after it was asked.
+                self._wake_worker()
                 return self._follow(run)
             except Malformed as error:
                 raise self._broke_rules(error, run) from None
@@ -329,6 +330,9 @@ class Cell:
                     # be picked up again.
                     self._end("closed")
                     self._clean_up()
+                if isinstance(error, RecursionError):
+                    raise RecursionError("the supervisor is too deep in calls of its own to go on"
+                                         " with a run: the cell was closed") from error
                 raise
         finally:
             self._run = None

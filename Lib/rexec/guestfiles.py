@@ -18,7 +18,7 @@ import sys
 import warnings
 
 from rexec.guestio import (APPEND, CREATE, EXCLUSIVE, READ, TRUNCATE, WRITE, Asker, CellFile,
-                           DirEntry, OpenFile, Scan)
+                           DirEntry, OpenFile, Scan, as_number)
 
 _FIRST_FD = 1 << 16
 _BUFFER = 128 << 10         # a question costs more than a system call
@@ -214,6 +214,8 @@ class GuestFiles:
         if dir_fd is not None:
             return self._real["open"](path, flags, mode, dir_fd=dir_fd)
         asked, shown = self._path("open", path)
+        flags = as_number(flags, 32)
+        as_number(mode, 32)
         if _TMPFILE and flags & _TMPFILE == _TMPFILE:
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), shown)
         if flags & _UNSUPPORTED:
@@ -252,6 +254,7 @@ class GuestFiles:
         self.drop(fd)
 
     def _fd_read(self, fd, file, length):
+        length = as_number(length)
         if length < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return file.read(length)
@@ -260,13 +263,13 @@ class GuestFiles:
         return file.write(data)
 
     def _fd_lseek(self, fd, file, position, whence):
-        return file.seek(position, whence)
+        return file.seek(as_number(position), as_number(whence, 32))
 
     def _fd_fstat(self, fd, file):
         return _stat_result(self._ask("fstat", file.number))
 
     def _fd_ftruncate(self, fd, file, length):
-        self._ask("truncate", file.number, length)
+        self._ask("truncate", file.number, as_number(length))
 
     def _fd_fsync(self, fd, file):
         pass                    # it is with the supervisor, which is all the cell can do
@@ -305,6 +308,7 @@ class GuestFiles:
     def access(self, path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True):
         if dir_fd is not None:
             return self._real["access"](path, mode, dir_fd=dir_fd)
+        mode = as_number(mode, 32)
         try:
             found = self.stat(path, follow_symlinks=follow_symlinks).st_mode
             if mode & os.X_OK and not stat.S_ISDIR(found) and not found & 0o111:
@@ -360,6 +364,7 @@ class GuestFiles:
     def mkdir(self, path, mode=0o777, *, dir_fd=None):
         if dir_fd is not None:
             return self._real["mkdir"](path, mode, dir_fd=dir_fd)
+        as_number(mode, 32)
         self._on_path("mkdir", "mkdir", path)
 
     def unlink(self, path, *, dir_fd=None):
@@ -406,9 +411,14 @@ class GuestFiles:
         if isinstance(path, int):
             return self.ftruncate(path, length)
         asked, shown = self._path("truncate", path, number=True)
+        length = as_number(length)
+        if length < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), shown)
         fd = self._open(asked, WRITE, shown)
         try:
             self.ftruncate(fd, length)
+        except OSError as failed:
+            _fail(failed, shown)
         finally:
             self.close(fd)
 

@@ -6,11 +6,20 @@ import io
 import os
 import stat
 import warnings
+from _operator import index
 
 # As in folder.py; the cell's half imports nothing of the supervisor's.
 READ, WRITE, APPEND, CREATE, EXCLUSIVE, TRUNCATE = 1, 2, 4, 8, 16, 32
 
 _MAX_OFFSET = (1 << 63) - 1
+
+
+def as_number(value, bits=64):
+    """An argument that C takes as an int of so many bits."""
+    number = index(value)
+    if not -1 << bits - 1 <= number < 1 << bits - 1:
+        raise OverflowError(f"Python int too large to convert to C {'long' if bits == 64 else 'int'}")
+    return number
 
 
 class Asker:
@@ -207,9 +216,10 @@ class CellFile(io.RawIOBase):
             self._refuse("writing")
         if size is None:
             size = self.tell()
-        if not 0 <= size <= _MAX_OFFSET:
+        length = as_number(size)
+        if not 0 <= length <= _MAX_OFFSET:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        self._open.ask("truncate", self._open.number, size)
+        self._open.ask("truncate", self._open.number, length)
         return size
 
     def close(self):

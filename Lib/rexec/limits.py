@@ -18,6 +18,8 @@ _NEEDED = ("value", "depth", "nesting")
 DEEPEST_NESTING = 16
 # Whoever has cells hands on what they say as values of his own.
 LEAST = {"value": 4 * KIB, "depth": 8}
+# With less a process cannot be made ready, or cannot report how its first run ended.
+LEAST_MEMORY = MIB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Limits:
             raise ValueError(f"depth may be {DEEPEST} at most, not {self.depth}")
         if self.nesting > DEEPEST_NESTING:
             raise ValueError(f"nesting may be {DEEPEST_NESTING} at most, not {self.nesting}")
+        if self.memory is not None and self.memory < LEAST_MEMORY:
+            raise ValueError(f"memory must be at least {LEAST_MEMORY} bytes, which a cell takes to"
+                             f" start, not {self.memory}")
         for name, least in LEAST.items():
             if self.can_nest and getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least} where there are cells in cells")

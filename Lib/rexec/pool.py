@@ -151,11 +151,12 @@ class CellPool:
                 futures.append(self.submit(code, inputs=inputs, **options))
                 return
 
-        for _ in range(ahead):
-            begin()
-
         def results():
             try:
+                for _ in range(ahead):
+                    begin()
+                # From its first step on the end of this, whenever that is, cancels what was begun.
+                yield
                 while futures:
                     result = futures.popleft()
                     try:
@@ -169,7 +170,9 @@ class CellPool:
                 for future in futures:
                     future.cancel()
 
-        return results()
+        iterator = results()
+        next(iterator)
+        return iterator
 
     def cell(self, **options):
         """A cell for more than one run: `with pool.cell() as cell:`, also `async with`."""

@@ -2,6 +2,7 @@
 
 Bytes that come from a cell are hostile.  decode() takes no more memory than its budget, calls no
 code but that of the plain types, and raises Malformed for whatever encode() would not have made.
+How deep its calls are is bounded by the depth it may read: a RecursionError is its caller's own.
 
 An object is a tag, one byte, and what the tag calls for; numbers are little-endian.
 """
@@ -403,6 +404,12 @@ class _Decoder:
         self.place = place + 1
         return _GET[self.data[place]](self)
 
+    def get_of(self, tags, what):
+        """As get(), of what is no container: nothing else may stand here, to any depth."""
+        if self.data[self.place] not in tags:
+            raise Malformed(what)
+        return self.get()
+
     def count(self, least):
         """The number of things in a container, each of at least LEAST bytes."""
         (count,) = self.unpack(_u32)
@@ -510,10 +517,7 @@ class _Decoder:
         return value
 
     def get_range(self):
-        numbers = [self.get() for _ in range(3)]
-        if any(type(number) is not int for number in numbers):
-            raise Malformed("a range not of ints")
-        return range(*numbers)
+        return range(*[self.get_of(b"iI", "a range not of ints") for _ in range(3)])
 
     def get_reference(self):
         (number,) = self.unpack(_u32)
@@ -534,10 +538,10 @@ class _Decoder:
     def get_zone(self):
         from datetime import timezone
         offset = self.get_delta()
-        name = self.get()
+        name = self.get_of(b"Ns", "a time zone of another name")
         if name is None:
             return timezone(offset)
-        if type(name) is not str or len(name) > LONGEST_NAME:
+        if len(name) > LONGEST_NAME:
             raise Malformed("a time zone of another name")
         return timezone(offset, name)
 
@@ -546,10 +550,9 @@ class _Decoder:
         return date(*self.unpack(_date))
 
     def get_clock(self):
-        from datetime import timezone
         *clock, fold = self.unpack(_time)
-        zone = self.get()
-        if zone is not None and type(zone) is not timezone or fold > 1:
+        zone = self.get_of(b"Nz", "a time of another kind")
+        if fold > 1:
             raise Malformed("a time of another kind")
         return clock, zone, fold
 
@@ -664,7 +667,8 @@ def _is_exact(key):
 
 
 def decode(data, budget=16 << 20, depth=100, resolve=None, views=False):
-    """The value that DATA, bytes or a view, holds.  Raises Malformed, and nothing else.
+    """The value that DATA, bytes or a view, holds.  Raises Malformed, and nothing else, where the stack has
+    room for DEPTH.
 
     RESOLVE gives the object of a reference, and raises KeyError if there is none of that number.
     With VIEWS bytes are memoryviews of DATA.
@@ -676,8 +680,7 @@ def decode(data, budget=16 << 20, depth=100, resolve=None, views=False):
         value = decoder.get()
     except Malformed:
         raise
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError,
-            _struct.error) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError, _struct.error) as error:
         raise Malformed(f"{type(error).__name__} in a value") from None
     if decoder.place != len(data):
         raise Malformed("goes on after its end")

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import sys
 import unittest
 
 import rexec
@@ -394,6 +395,34 @@ class CloseTest(CellTest):
             self.assertRaises(rexec.CellClosed, use)
         cell.close()
         cell.interrupt()
+
+    def test_supervisor_without_stack(self):
+        """One that is deep in calls of its own is told so, and the cell is not to blame."""
+        def deep(levels, function):
+            return deep(levels - 1, function) if levels else function()
+
+        def use():
+            return cell.run("x = 1\nfor _ in range(90): x = [x]\nf(x)\nx").value
+
+        there, frame = 0, sys._getframe()
+        while frame is not None:
+            there, frame = there + 1, frame.f_back
+        self.addCleanup(sys.setrecursionlimit, sys.getrecursionlimit())
+        sys.setrecursionlimit(there + 500)
+        ended = {False: 0, True: 0}
+        cell = None
+        for left in range(10, 490, 12):
+            if cell is None or cell.closed:
+                cell = self.make(functions={"f": lambda x: None})
+            try:
+                deep(500 - left, use)
+            except RecursionError as error:
+                self.assertEqual(cell.closed, "supervisor" in str(error))
+                ended[cell.closed] += 1
+            if not cell.closed:
+                self.assertEqual(cell.run("6*7").value, 42)
+        self.assertGreater(ended[True], 0)
+        self.assertGreater(ended[False], 0)
 
     def test_forgotten(self):
         with nothing_left(self):

@@ -332,6 +332,35 @@ class ArgumentTests(unittest.TestCase):
                 self.assertNotEqual(outside[0], "done")
                 self.assertEqual(outside, outcome(self.guest.open, *arguments, **words))
 
+    def test_numbers(self):
+        """What is no number is told so, before the file is looked at."""
+        class Number:
+            def __index__(self):
+                return 3
+
+        def use_file(system, number):
+            with system.open("a", "r+b") as file:
+                return file.truncate(number) == number, file.seek(number)
+
+        kinds = ("x", 1.5, None, Number(), -1, 1 << 70)
+        for use in (lambda system, number: system.truncate("a", number),
+                    lambda system, number: system.truncate("nowhere", number),
+                    lambda system, number: system.mkdir(f"new{type(number)}{number}", number),
+                    lambda system, number: system.access("a", number),
+                    lambda system, number: system.os_open("d", os.O_WRONLY, number), use_file):
+            # As a length this would be a large file.
+            for number in kinds if "truncate" in use.__code__.co_names else (*kinds, 1 << 35):
+                with self.subTest(use=use.__code__.co_firstlineno, number=str(number)[:20]):
+                    found = []
+                    for system in (Outside(), self.guest):
+                        with open("a", "wb") as file:
+                            file.write(b"content")
+                        found.append(outcome(use, system, number))
+                        for name in os.listdir(self.folder):
+                            if name.startswith("new"):
+                                os.rmdir(name)
+                    self.assertEqual(*found)
+
     def test_by_number(self):
         def play(system, opener):
             fd = opener("n", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

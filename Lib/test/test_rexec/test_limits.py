@@ -21,7 +21,7 @@ class LimitsTest(unittest.TestCase):
                                                       storage=64 * MIB, handles=64, threads=8))
         for wrong in [{"cpu": -1}, {"cpu": float("inf")}, {"cpu": float("nan")}, {"depth": None},
                       {"value": None}, {"depth": 10**6}, {"memory": 1 << 60}, {"wall": -0.1},
-                      {"cpu": 1e300}, {"threads": 1 << 70}]:
+                      {"cpu": 1e300}, {"threads": 1 << 70}, {"memory": MIB - 1}]:
             (name,) = wrong
             with self.subTest(wrong=wrong), self.assertRaisesRegex(ValueError, name):
                 rexec.Limits(**wrong)
@@ -31,6 +31,15 @@ class LimitsTest(unittest.TestCase):
                 rexec.Limits(**wrong)
         with self.assertRaises(AttributeError):
             limits.cpu = 5
+
+    def test_least_memory(self):
+        """What is accepted works, and what is not is told what would be."""
+        with self.assertRaisesRegex(ValueError, f"memory must be at least {MIB} bytes") as caught:
+            rexec.Limits(memory=0)
+        self.assertIn("not 0", str(caught.exception))
+        for _ in range(5):
+            with make_cell(limits={"memory": MIB}) as cell:
+                self.assertEqual(cell.run("6*7").value, 42)
 
     def test_lower(self):
         limits = rexec.Limits(cpu=5)

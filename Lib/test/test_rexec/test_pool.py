@@ -130,6 +130,20 @@ class SubmitTest(PoolTest):
         self.assertRaises(rexec.CellError, next, results)
         self.assertEqual(list(pool.map("1", [])), [])
 
+    def test_map_that_is_not_wanted(self):
+        """Its end cancels what was begun, also before the first result and in the middle of it."""
+        pool = self.make(1)
+
+        def inputs():
+            yield {}
+            raise ZeroDivisionError
+
+        results = pool.map("while True: pass", [{}] * 3)
+        results.close()
+        self.assertRaises(ZeroDivisionError, pool.map, "while True: pass", inputs())
+        until(lambda: not pool.metrics.busy, "all cancelled")
+        self.assertEqual(pool.metrics.waiting, 0)
+
     def test_queue(self):
         pool = self.make(1, queue=1)
         futures, go = self.held(pool)

@@ -373,6 +373,11 @@ class HostileTest(unittest.TestCase):
         self.refuse(b"l\1\0\0\0" * 100_000)
         self.refuse((b"d" + u32(1)) * 100_000)
         self.refuse(b"l\1\0\0\0" * 100_000 + b"N", depth=250)
+        # What is no container has nothing inside that could go on.
+        for piece in (b"r", b"z" + struct.pack("<iII", 0, 0, 0),
+                      b"h" + struct.pack("<BBBIB", 0, 0, 0, 0, 0),
+                      b"w" + struct.pack("<HBBBBBIB", 2026, 2, 3, 0, 0, 0, 0, 0)):
+            self.refuse(piece * 100_000)
 
 
 class FuzzTest(unittest.TestCase):
