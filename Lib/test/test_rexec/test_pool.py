@@ -141,8 +141,9 @@ class SubmitTest(PoolTest):
         results = pool.map("while True: pass", [{}] * 3)
         results.close()
         self.assertRaises(ZeroDivisionError, pool.map, "while True: pass", inputs())
-        until(lambda: not pool.metrics.busy, "all cancelled")
+        until(lambda: not pool.metrics.busy, "the end of all")
         self.assertEqual(pool.metrics.waiting, 0)
+        self.assertEqual(set(pool.metrics.why), {"cancelled"})      # none by its limits
 
     def test_queue(self):
         pool = self.make(1, queue=1)
