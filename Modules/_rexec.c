@@ -5,13 +5,8 @@
    and channel.py for the form of a frame. */
 
 #include "Python.h"
-#include "pycore_ceval.h"         // _Py_set_eval_breaker_bit()
-#include "pycore_interp.h"        // PyInterpreterState.threads
 #include "pycore_lockdown.h"
-#include "pycore_pystate.h"       // _PyInterpreterState_GET()
 #include "pycore_rexec.h"
-#include "pycore_runtime.h"       // _PyRuntime, for HEAD_LOCK()
-#include "pycore_time.h"          // _PyTime_Add()
 
 #ifdef __linux__
 #  define HAVE_CHANNEL 1
@@ -29,219 +24,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>                 // nanosleep()
+#include <time.h>                 // clock_gettime()
 #include <unistd.h>
 
-#define VERSION 1
-#define HEADER 12
-#define KIND_OUTPUT 1
-/* The most output that waits, and how long for. */
-#define OUTPUT_ROOM 8192
-#define OUTPUT_MS 4
-#define READ_ROOM (64 << 10)
+#include "_rexec_channel.h"
+
 /* With less than this the allocator's own ways are better. */
 #define LEAST_SPARE (1 << 20)
-/* The thread calls nothing that needs much of a stack. */
-#define THREAD_STACK (64 << 10)
-
-typedef struct {
-    PyObject_HEAD
-    int fd;
-    int leave;                    /* the process ends with the channel */
-    int threaded;                 /* the thread runs */
-    pthread_t thread;
-    int told;                     /* eventfd: the thread is to look */
-    int woken;                    /* eventfd: who waits in poll() is to look */
-
-    /* What follows is of who holds the lock. */
-    pthread_mutex_t lock;
-    uint32_t run;                 /* 0: none, and output goes nowhere */
-    int closing;                  /* the object goes away */
-    long long allowance;          /* bytes of output that the run has left; -1: any */
-    int waiting;                  /* the thread knows that there is output */
-    unsigned char stream;         /* whose output it is */
-    struct timespec since;        /* when its first byte came */
-    size_t used;
-    char output[1 + OUTPUT_ROOM];
-
-    int reading;                  /* somebody reads a frame */
-
-    /* Of the one who reads. */
-    size_t first, last;
-    char *input;                  /* READ_ROOM bytes; pages of it that nobody uses cost nothing */
-
-    void *kept_back;
-    size_t kept_size;
-} Channel;
-
-static void
-put_header(unsigned char *header, size_t size, int kind, uint32_t run)
-{
-    for (int i = 0; i < 4; i++) {
-        header[i] = (unsigned char)(size >> (8 * i));
-        header[8 + i] = (unsigned char)(run >> (8 * i));
-    }
-    header[4] = VERSION;
-    header[5] = (unsigned char)kind;
-    header[6] = header[7] = 0;
-}
-
-/* The kernel takes no more at once. */
-#define MOST_PARTS 1024
-
-/* Write all of it: parts[0] is for the header.  Signals only interrupt the wait: half
-   a frame is none.  Returns an errno, 0 if all is well.  Call it with the lock,
-   without the GIL. */
-static int
-send_frame(Channel *self, int kind, struct iovec *parts, size_t count, size_t size)
-{
-    unsigned char header[HEADER];
-    put_header(header, size, kind, self->run);
-    parts[0] = (struct iovec){header, HEADER};
-    while (count > 0) {
-        ssize_t sent = writev(self->fd, parts, (int)Py_MIN(count, MOST_PARTS));
-        if (sent < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return errno;
-        }
-        while (count > 0 && (size_t)sent >= parts->iov_len) {
-            sent -= (ssize_t)parts->iov_len;
-            parts++;
-            count--;
-        }
-        if (count > 0) {
-            parts->iov_base = (char *)parts->iov_base + sent;
-            parts->iov_len -= (size_t)sent;
-        }
-    }
-    return 0;
-}
-
-/* With the lock, without the GIL. */
-static int
-flush_output(Channel *self)
-{
-    if (self->used == 0) {
-        return 0;
-    }
-    self->output[0] = (char)self->stream;
-    size_t size = 1 + self->used;
-    self->used = 0;
-    struct iovec parts[2] = {[1] = {self->output, size}};
-    return send_frame(self, KIND_OUTPUT, parts, 2, size);
-}
-
-/* Output that does not fit in the room goes in frames of its own. */
-static int
-send_output(Channel *self, int stream, const char *data, size_t size)
-{
-    static const size_t most = OUTPUT_ROOM;
-    int error = flush_output(self);
-    self->stream = (unsigned char)stream;
-    while (error == 0 && size > 0) {
-        size_t now = Py_MIN(size, most);
-        memcpy(self->output + 1, data, now);
-        self->used = now;
-        data += now;
-        size -= now;
-        if (size > 0 || now == most) {
-            error = flush_output(self);
-        }
-    }
-    return error;
-}
-
-static int
-milliseconds_since(const struct timespec *then)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    long long passed = (long long)(now.tv_sec - then->tv_sec) * 1000
-                       + (now.tv_nsec - then->tv_nsec) / 1000000;
-    return passed > OUTPUT_MS ? OUTPUT_MS : (int)passed;
-}
-
-static void
-drain(int fd)
-{
-    uint64_t count;
-    if (read(fd, &count, sizeof(count)) < 0) {
-        // Nothing was there: it is non-blocking.
-    }
-}
-
-static void
-tell(int fd)
-{
-    uint64_t one = 1;
-    if (write(fd, &one, sizeof(one)) < 0) {
-        // Full: who is told has plenty to see already.
-    }
-}
-
-/* The thread.  It needs no GIL, so no Python code can keep it from its work. */
-static void *
-watch(void *arg)
-{
-    Channel *self = arg;
-    for (;;) {
-        int timeout = -1;
-        pthread_mutex_lock(&self->lock);
-        int closing = self->closing;
-        if (self->used > 0) {
-            timeout = OUTPUT_MS - milliseconds_since(&self->since);
-            if (timeout <= 0) {
-                (void)flush_output(self);   // a broken channel is seen below
-                timeout = -1;
-            }
-        }
-        self->waiting = self->used > 0;
-        pthread_mutex_unlock(&self->lock);
-        if (closing) {
-            return NULL;
-        }
-        struct pollfd fds[2] = {{self->fd, POLLRDHUP, 0}, {self->told, POLLIN, 0}};
-        if (poll(fds, 2, timeout) < 0) {
-            continue;
-        }
-        if (fds[0].revents != 0) {
-            if (self->leave) {
-                _exit(0);
-            }
-            return NULL;
-        }
-        if (fds[1].revents != 0) {
-            drain(self->told);
-        }
-    }
-}
-
-static int
-start_thread(Channel *self)
-{
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    sigfillset(&all);
-    if (pthread_attr_init(&attributes) != 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    pthread_attr_setstacksize(&attributes, THREAD_STACK);
-    // No signal is for this thread: Python's handlers want the main one awake.
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&self->thread, &attributes, watch, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (error != 0) {
-        errno = error;
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-    }
-    self->threaded = 1;
-    return 0;
-}
 
 /* The stack grows as it is used, and where the address space has a limit that
    fails by a signal when the memory is used up.  So have all of it now: a touch
@@ -563,44 +352,6 @@ channel_write(Channel *self, PyObject *args)
     return result_of(error);
 }
 
-/* `size` bytes to `into`: an errno, 0 if all is well, -1 at the end. */
-static int
-read_bytes(Channel *self, char *into, size_t size)
-{
-    while (size > 0) {
-        size_t there = self->last - self->first;
-        if (there > 0) {
-            size_t now = Py_MIN(size, there);
-            memcpy(into, self->input + self->first, now);
-            self->first += now;
-            into += now;
-            size -= now;
-            continue;
-        }
-        // What is large goes where it is to be at once.
-        int direct = size >= READ_ROOM;
-        ssize_t got = read(self->fd, direct ? into : self->input,
-                           direct ? size : READ_ROOM);
-        if (got < 0) {
-            if (errno != EINTR) {
-                return errno;
-            }
-        }
-        else if (got == 0) {
-            return -1;
-        }
-        else if (direct) {
-            into += got;
-            size -= (size_t)got;
-        }
-        else {
-            self->first = 0;
-            self->last = (size_t)got;
-        }
-    }
-    return 0;
-}
-
 static int
 read_failed(int error)
 {
@@ -779,14 +530,6 @@ channel_leave(Channel *self, PyObject *arg)
     Py_END_ALLOW_THREADS
 }
 
-/* ---- the number of threads ------------------------------------------------- */
-
-#define THREADS_KEY "_rexec.threads"
-
-/* Whether any interpreter of the process has a limit: where none has, a start must not fail for
-   want of the memory that it takes to look. */
-static int threads_limited;
-
 PyDoc_STRVAR(channel_limit_threads_doc,
 "limit_threads(most, call)\n"
 "--\n"
@@ -799,73 +542,13 @@ channel_limit_threads(Channel *Py_UNUSED(self), PyObject *args)
 {
     Py_ssize_t most;
     PyObject *call;
-    if (!PyArg_ParseTuple(args, "nO:limit_threads", &most, &call)) {
+    if (!PyArg_ParseTuple(args, "nO:limit_threads", &most, &call)
+        || _PyRexec_LimitThreads(most, call) < 0)
+    {
         return NULL;
     }
-    // Not in a namespace that code can reach.
-    PyObject *state = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    if (state == NULL) {
-        return PyErr_NoMemory();
-    }
-    PyObject *key = PyUnicode_FromString(THREADS_KEY);
-    PyObject *limit = Py_BuildValue("(nO)", most, call);
-    // Code that found the object must not lift the limit.
-    int set = key != NULL && limit != NULL
-              ? PyDict_SetDefaultRef(state, key, limit, NULL) : -1;
-    Py_XDECREF(key);
-    Py_XDECREF(limit);
-    if (set == 0) {
-        _Py_atomic_store_int(&threads_limited, 1);
-    }
-    if (set > 0) {
-        PyErr_SetString(PyExc_RuntimeError, "there is a limit already");
-    }
-    return set == 0 ? Py_NewRef(Py_None) : NULL;
+    Py_RETURN_NONE;
 }
-
-/* Called before each start of a thread. */
-int
-_PyRexec_CheckThreads(PyInterpreterState *interp)
-{
-    if (!_Py_atomic_load_int(&threads_limited)) {
-        return 0;
-    }
-    PyObject *state = PyInterpreterState_GetDict(interp);  // borrowed
-    PyObject *limit = NULL;
-    if (state == NULL
-        || PyDict_GetItemStringRef(state, THREADS_KEY, &limit) <= 0)
-    {
-        return state != NULL && PyErr_Occurred() ? -1 : 0;
-    }
-    Py_ssize_t most, count = -1;  // the main thread was started by nobody here
-    PyObject *call, *result;
-    if (!PyArg_ParseTuple(limit, "nO", &most, &call)) {
-        Py_DECREF(limit);
-        return -1;
-    }
-    HEAD_LOCK(&_PyRuntime);
-    for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
-        count++;
-    }
-    HEAD_UNLOCK(&_PyRuntime);
-    if (count < most) {
-        Py_DECREF(limit);
-        return 0;
-    }
-    result = PyObject_CallNoArgs(call);
-    Py_DECREF(limit);
-    if (result != NULL) {
-        Py_DECREF(result);
-        PyErr_Format(PyExc_RuntimeError, "can't start new thread: there may be %zd",
-                     most);
-    }
-    return -1;
-}
-
-/* What becomes of an interrupt of an interpreter cell: nobody's, while no run is on;
-   KeyboardInterrupt in the thread of the code; or it waits, as that thread does for
-   the supervisor, whose answer must not be lost. */
-enum { DROPPED, RAISED, KEPT };
 
 PyDoc_STRVAR(channel_interrupts_doc,
 "interrupts(fate)\n"
@@ -882,19 +565,7 @@ channel_interrupts(Channel *Py_UNUSED(self), PyObject *arg)
     if (fate == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    PyThreadState *tstate = PyThreadState_Get();
-    struct _lockdown_interp_state *state = &tstate->interp->lockdown;
-    HEAD_LOCK(&_PyRuntime);
-    // The type is static, and no reference is counted.
-    int came = state->is_interrupted
-               || _Py_atomic_compare_exchange_ptr(&tstate->async_exc,
-                                                  &(PyObject *){PyExc_KeyboardInterrupt},
-                                                  NULL);
-    state->interrupted_thread = tstate;
-    state->interrupts = fate;
-    state->is_interrupted = 0;
-    HEAD_UNLOCK(&_PyRuntime);
-    return PyBool_FromLong(came);
+    return PyBool_FromLong(_PyRexec_SetInterrupts(fate));
 }
 
 static PyMethodDef channel_methods[] = {
@@ -930,114 +601,15 @@ static PyType_Spec channel_spec = {
 
 /* ---- interpreter cells ------------------------------------------------------- */
 
-/* Nanoseconds. */
-#define SLICE ((PyTime_t)20 * 1000 * 1000)
-
-int
-_PyRexec_RaiseDoom(PyThreadState *Py_UNUSED(tstate))
-{
-    PyErr_SetNone(PyExc_SystemExit);
-    return -1;
-}
-
-PyTime_t
-_PyRexec_Slice(PyThreadState *tstate, PyTime_t timeout)
-{
-    // Interpreters that locked themselves, and not the process: cells.
-    if (_Py_IsMainInterpreter(tstate->interp)
-        || tstate->interp->lockdown.refused == 0)
-    {
-        return timeout;
-    }
-    return timeout < 0 || timeout > SLICE ? SLICE : timeout;
-}
-
-int
-_PyRexec_Milliseconds(PyTime_t timeout)
-{
-    const PyTime_t slice = SLICE / 1000000;
-    if (timeout >= 0 && timeout <= slice) {
-        return (int)timeout;
-    }
-    PyThreadState *tstate = _PyThreadState_GET();
-    return (int)(_PyRexec_Slice(tstate, -1) < 0 ? timeout : slice);
-}
-
-int
-_PyRexec_Sleep(PyTime_t timeout)
-{
-    PyThreadState *tstate = _PyThreadState_GET();
-    PyTime_t now;
-    if (PyTime_Monotonic(&now) < 0) {
-        return -1;
-    }
-    PyTime_t deadline = _PyTime_Add(now, timeout);
-    do {
-        struct timespec slice;
-        PyTime_t left = Py_MIN(deadline - now, SLICE);
-        if (_PyTime_AsTimespec(Py_MAX(left, 0), &slice) < 0) {
-            return -1;
-        }
-        Py_BEGIN_ALLOW_THREADS
-        (void)nanosleep(&slice, NULL);
-        Py_END_ALLOW_THREADS
-        if (_PyRexec_CheckDoom(tstate) < 0 || PyTime_Monotonic(&now) < 0) {
-            return -1;
-        }
-    } while (now < deadline);
-    return 0;
-}
-
-/* Something for each thread of an interpreter of this number.  It may have ended. */
-static PyObject *
-for_threads(PyObject *arg, void (*function)(PyThreadState *))
+/* The number of an interpreter that may be a cell; -1 with an exception if it is none. */
+static long long
+cell_id(PyObject *arg)
 {
     long long id = PyLong_AsLongLong(arg);
-    if (id == -1 && PyErr_Occurred()) {
-        return NULL;
-    }
-    if (id == 0) {
+    if (id <= 0 && !PyErr_Occurred()) {
         PyErr_SetString(PyExc_ValueError, "the main interpreter is no cell");
-        return NULL;
     }
-    HEAD_LOCK(&_PyRuntime);
-    PyInterpreterState *interp = _PyRuntime.interpreters.head;
-    while (interp != NULL && interp->id != id) {
-        interp = interp->next;
-    }
-    if (interp != NULL) {
-        for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
-            function(t);
-        }
-    }
-    HEAD_UNLOCK(&_PyRuntime);
-    Py_RETURN_NONE;
-}
-
-static void
-doom(PyThreadState *tstate)
-{
-    _Py_set_eval_breaker_bit(tstate, _PY_EVAL_DOOMED_BIT);
-}
-
-static void
-interrupt(PyThreadState *tstate)
-{
-    struct _lockdown_interp_state *state = &tstate->interp->lockdown;
-    // One that never said what becomes of them is interrupted as it runs.
-    int fate = state->interrupted_thread == NULL ? RAISED : state->interrupts;
-    if (state->interrupted_thread != NULL && state->interrupted_thread != tstate) {
-        return;
-    }
-    if (fate == KEPT) {
-        state->is_interrupted = 1;
-    }
-    else if (fate == RAISED
-             && _Py_atomic_compare_exchange_ptr(&tstate->async_exc, &(PyObject *){NULL},
-                                                PyExc_KeyboardInterrupt))
-    {
-        _Py_set_eval_breaker_bit(tstate, _PY_ASYNC_EXCEPTION_BIT);
-    }
+    return id <= 0 ? -1 : id;
 }
 
 PyDoc_STRVAR(doom_doc,
@@ -1050,7 +622,12 @@ PyDoc_STRVAR(doom_doc,
 static PyObject *
 rexec_doom(PyObject *Py_UNUSED(module), PyObject *arg)
 {
-    return for_threads(arg, doom);
+    long long id = cell_id(arg);
+    if (id < 0) {
+        return NULL;
+    }
+    _PyRexec_Doom(id);
+    Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(interrupt_doc,
@@ -1062,12 +639,32 @@ PyDoc_STRVAR(interrupt_doc,
 static PyObject *
 rexec_interrupt(PyObject *Py_UNUSED(module), PyObject *arg)
 {
-    return for_threads(arg, interrupt);
+    long long id = cell_id(arg);
+    if (id < 0) {
+        return NULL;
+    }
+    _PyRexec_Interrupt(id);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(mailboxes_doc,
+"mailboxes(interpreter)\n"
+"--\n"
+"\n"
+"The queues and channels that code in an interpreter made, and in those that it\n"
+"made: (numbers of queues, numbers of channels).");
+
+static PyObject *
+rexec_mailboxes(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    long long id = cell_id(arg);
+    return id < 0 ? NULL : _PyLockdown_MailboxesOf(id);
 }
 
 static PyMethodDef rexec_methods[] = {
     {"doom", rexec_doom, METH_O, doom_doc},
     {"interrupt", rexec_interrupt, METH_O, interrupt_doc},
+    {"mailboxes", rexec_mailboxes, METH_O, mailboxes_doc},
     {NULL, NULL},
 };
 
@@ -1085,39 +682,9 @@ rexec_exec(PyObject *module)
 
 #else  /* no cells on this system */
 
-int
-_PyRexec_RaiseDoom(PyThreadState *Py_UNUSED(tstate))
-{
-    return 0;
-}
-
-PyTime_t
-_PyRexec_Slice(PyThreadState *Py_UNUSED(tstate), PyTime_t timeout)
-{
-    return timeout;
-}
-
-int
-_PyRexec_Milliseconds(PyTime_t timeout)
-{
-    return (int)timeout;
-}
-
-int
-_PyRexec_Sleep(PyTime_t Py_UNUSED(timeout))
-{
-    return 0;       // never called
-}
-
 static PyMethodDef rexec_methods[] = {
     {NULL, NULL},
 };
-
-int
-_PyRexec_CheckThreads(PyInterpreterState *Py_UNUSED(interp))
-{
-    return 0;
-}
 
 static int
 rexec_exec(PyObject *Py_UNUSED(module))
@@ -1151,3 +718,4 @@ PyInit__rexec(void)
 {
     return PyModuleDef_Init(&rexec_module);
 }
+

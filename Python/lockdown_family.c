@@ -316,6 +316,34 @@ _PyLockdown_DropMailbox(enum _PyLockdown_mailbox_kind kind, int64_t id)
     PyMutex_Unlock(&boxes->mutex);
 }
 
+/* Those of the family that an interpreter began: (numbers of queues, numbers of
+   channels). */
+PyObject *
+_PyLockdown_MailboxesOf(int64_t interp_id)
+{
+    struct _lockdown_mailboxes *boxes = &_PyRuntime.lockdown.mailboxes;
+    PyObject *queues = PyList_New(0), *channels = PyList_New(0), *number = NULL;
+    int failed = queues == NULL || channels == NULL;
+    PyMutex_Lock(&boxes->mutex);
+    for (size_t i = 0; i < boxes->length && !failed; i++) {
+        struct _lockdown_mailbox *box = &boxes->items[i];
+        if (box->family == interp_id + 1) {
+            number = PyLong_FromLongLong(box->id);
+            failed = number == NULL
+                     || PyList_Append(box->kind == _PyLockdown_QUEUE ? queues : channels,
+                                      number) < 0;
+            Py_XDECREF(number);
+        }
+    }
+    PyMutex_Unlock(&boxes->mutex);
+    if (failed) {
+        Py_XDECREF(queues);
+        Py_XDECREF(channels);
+        return NULL;
+    }
+    return Py_BuildValue("(NN)", queues, channels);
+}
+
 static int
 is_own_mailbox(enum _PyLockdown_mailbox_kind kind, int64_t id)
 {
@@ -329,11 +357,11 @@ is_own_mailbox(enum _PyLockdown_mailbox_kind kind, int64_t id)
 }
 
 /* Is it the type of the ids of channels, which always give the same number?  A
-   class of the same name could be derived from. */
+   class that Python code made of it, or by its name, can be changed. */
 static int
 is_channel_id(PyObject *id)
 {
-    return !PyType_HasFeature(Py_TYPE(id), Py_TPFLAGS_BASETYPE)
+    return PyType_HasFeature(Py_TYPE(id), Py_TPFLAGS_IMMUTABLETYPE)
            && strcmp(Py_TYPE(id)->tp_name, "_interpchannels.ChannelID") == 0;
 }
 

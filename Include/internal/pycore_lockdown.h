@@ -71,6 +71,7 @@ PyAPI_FUNC(Py_ssize_t) _PyLockdown_SendMessage(int fd,
 enum _PyLockdown_mailbox_kind { _PyLockdown_QUEUE, _PyLockdown_CHANNEL };
 PyAPI_FUNC(int) _PyLockdown_KeepMailbox(enum _PyLockdown_mailbox_kind kind,
                                         int64_t id);
+extern PyObject *_PyLockdown_MailboxesOf(int64_t interp_id);
 PyAPI_FUNC(void) _PyLockdown_DropMailbox(enum _PyLockdown_mailbox_kind kind,
                                          int64_t id);
 

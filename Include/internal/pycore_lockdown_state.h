@@ -103,11 +103,13 @@ struct _lockdown_interp_state {
     uint32_t young_code;
     /* One of its standard streams is being opened: nothing is refused meanwhile. */
     int opens_stream;
-    /* An interpreter cell's interrupts (Modules/_rexec.c): the thread that they are
+    /* An interpreter cell's interrupts (Python/rexec.c): the thread that they are
        for, what becomes of one, and whether one waits.  Under HEAD_LOCK(). */
     PyThreadState *interrupted_thread;
     int interrupts;
     int is_interrupted;
+    /* It was told to end. */
+    int is_doomed;
     /* Who made it, if that one was locked: an interpreter's id and 1; or 0. */
     int64_t maker;
     /* The first of those who made one another while locked; an id and 1. */

@@ -5,13 +5,14 @@ it shares the memory of the supervisor.  Its half is worker.py, as in a process.
 """
 
 import _thread
+import atexit
 import datetime  # noqa: F401  its types belong to the interpreter that imports them first
 import os
 import signal
 import socket
 import threading
 import time
-import weakref
+import warnings
 
 from . import process
 from .channel import Channel
@@ -32,7 +33,9 @@ except BaseException:
     pass
 """
 
-_stuck = weakref.WeakSet()
+_running = set()        # lives whose threads are there
+_stuck = set()          # those that could not be ended
+_is_over = False        # the supervisor's process ends
 
 
 def check(limits, kernel="try", preload=(), path=(), python=None):
@@ -51,78 +54,133 @@ def check(limits, kernel="try", preload=(), path=(), python=None):
         raise ValueError("an interpreter cell has the supervisor's own python")
 
 
+class _Life:
+    """What a worker and its thread have in common: the thread keeps no worker alive."""
+
+    def __init__(self, socket):
+        self.socket = socket            # the supervisor's end
+        self.clock = None
+        self.number = None              # of the interpreter, while it is there
+        self.doomed = False
+        self.lock = threading.Lock()
+        self.thread = threading.Lock()  # held while the thread is there
+        self.thread.acquire()
+
+    def serve(self, fd):
+        """The thread."""
+        import _interpreters
+        try:
+            # It writes to a supervisor that may have closed its end.  The C thread gets this too.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+            self.clock = time.pthread_getcpuclockid(_thread.get_ident())
+            config = _interpreters.new_config("isolated", allow_threads=False,
+                                              allow_daemon_threads=False)
+            number = _interpreters.create(config)
+            with self.lock:
+                self.number = number
+                doomed = self.doomed
+            if not doomed:
+                program, fd = _PROGRAM.format(fd=fd), None
+                _interpreters.exec(number, program)
+        except BaseException:       # the end of the channel tells
+            pass
+        finally:
+            if fd is not None:
+                os.close(fd)
+            if self.number is not None:
+                _destroy(self.number)
+            with self.lock:
+                self.number = None
+            _running.discard(self)
+            self.thread.release()
+
+    def call(self, function):
+        """FUNCTION of the interpreter's number, if it is there."""
+        with self.lock:
+            if self.number is not None:
+                function(self.number)
+
+    def kill(self):
+        import _rexec
+        self.doomed = True
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.call(_rexec.doom)
+
+    def wait(self, timeout):
+        """False if its thread has not ended, after a while."""
+        import _rexec
+        end = time.monotonic() + min(timeout, _PATIENCE)
+        while True:
+            # What runs at its end is a thread state of its own.
+            if self.doomed:
+                self.call(_rexec.doom)
+            if self.thread.acquire(timeout=min(_TICK, max(0, end - time.monotonic()))):
+                self.thread.release()
+                return True
+            if time.monotonic() >= end:
+                return False
+
+
+def _destroy(number):
+    """The end of an interpreter, and of the queues and channels that its code made."""
+    import _interpchannels
+    import _interpqueues
+    import _interpreters
+    import _rexec
+    try:
+        _interpreters.destroy(number)
+        queues, channels = _rexec.mailboxes(number)
+        for queue in queues:
+            _interpqueues.destroy(queue)
+        for channel in channels:
+            _interpchannels.destroy(channel)
+    except BaseException:
+        pass
+
+
 class Worker:
     """An interpreter and its thread, with what Cell wants of a process."""
 
     pid = 0
     stderr = None
     status = None
+    life = None
 
     def __init__(self):
-        for other in list(_stuck):
-            if other.wait(0):
-                _stuck.discard(other)
+        for life in list(_stuck):
+            if life.wait(0):
+                _stuck.discard(life)
         if len(_stuck) >= MOST_STUCK:
             raise RuntimeError(f"{MOST_STUCK} interpreter cells could not be ended: no more are made")
+        if _is_over:
+            raise RuntimeError("the process ends: no more interpreter cells are made")
         self.is_abandoned = False
         self.kernel = 0
-        self.socket, self._theirs = socket.socketpair()
-        self._ended = threading.Lock()      # held while the thread is there
-        self._ended.acquire()
-        self._lock = threading.Lock()
-        self._doomed = False
-        self._number = None                 # of the interpreter, while it is there
-        self._clock = None
+        self.socket, theirs = socket.socketpair()
+        self.channel = Channel(self.socket, 0)
+        self.life = life = _Life(self.socket)
         process.add_worker(self)
+        _running.add(life)
+        fd = theirs.detach()
         try:
             # Not threading's, which would be waited for at the exit.
-            _thread.start_new_thread(self._serve, ())
+            _thread.start_new_thread(life.serve, (fd,))
         except BaseException:
-            self._theirs.close()
+            _running.discard(life)
+            os.close(fd)
             self.socket.close()
             raise
-        self.channel = Channel(self.socket, 0)
-
-    # -- the thread
-
-    def _serve(self):
-        import _interpreters
-        number = None
-        theirs = self._theirs.detach()
-        try:
-            # It writes to a supervisor that may have closed its end.  The C thread gets this too.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
-            self._clock = time.pthread_getcpuclockid(_thread.get_ident())
-            config = _interpreters.new_config("isolated", allow_threads=False,
-                                              allow_daemon_threads=False)
-            number = _interpreters.create(config)
-            with self._lock:
-                self._number = number
-                doomed = self._doomed
-            if not doomed:
-                fd, theirs = theirs, None
-                _interpreters.exec(number, _PROGRAM.format(fd=fd))
-        except BaseException:       # the end of the channel tells
-            pass
-        finally:
-            if theirs is not None:
-                os.close(theirs)
-            if number is not None:
-                try:
-                    _interpreters.destroy(number)
-                except BaseException:
-                    pass
-            with self._lock:
-                self._number = None
-            self._ended.release()
 
     # -- looked at from outside
 
     def cpu(self):
-        if self._clock is None:
+        if self.life.clock is None:
             return 0.0
         try:
-            return time.clock_gettime(self._clock)
+            return time.clock_gettime(self.life.clock)
         except OSError:
             return None
 
@@ -140,41 +198,16 @@ class Worker:
             return self.kill()
         if number == signal.SIGINT:
             import _rexec
-            with self._lock:
-                if self._number is not None:
-                    _rexec.interrupt(self._number)
-        return not self._has_ended()
+            self.life.call(_rexec.interrupt)
+        return self.life.thread.locked()
 
     def kill(self):
-        self._doomed = True
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._doom()
-        return not self._has_ended()
-
-    def _doom(self):
-        import _rexec
-        with self._lock:
-            if self._number is not None:
-                _rexec.doom(self._number)
-
-    def _has_ended(self):
-        return not self._ended.locked()
+        self.life.kill()
+        return self.life.thread.locked()
 
     def wait(self, timeout=_PATIENCE):
         """False if it has not ended, after a while."""
-        end = time.monotonic() + min(timeout, _PATIENCE)
-        while True:
-            # What runs at its end is a thread state of its own.
-            if self._doomed:
-                self._doom()
-            if self._ended.acquire(timeout=min(_TICK, max(0, end - time.monotonic()))):
-                self._ended.release()
-                return True
-            if time.monotonic() >= end:
-                return False
+        return self.life.wait(timeout)
 
     def drain(self):
         pass
@@ -187,16 +220,36 @@ class Worker:
     def close(self):
         self.kill()
         if not self.wait():
-            _stuck.add(self)
+            _stuck.add(self.life)
         self.socket.close()
 
     def abandon(self):
         """In a fork of its supervisor, where its thread is not."""
         self.is_abandoned = True
-        self._number = None
-        self._clock = None
-        self._lock = threading.Lock()
+        self.life = _Life(self.socket)
         self.socket.close()
+
+    def __del__(self):
+        if self.life in _running and not _is_over:
+            self.life.kill()
+            self.socket.close()
+
+
+def _end_all():
+    """The exit of the process: it waits for what runs in it no longer than this."""
+    global _is_over
+    _is_over = True
+    lives = list(_running)
+    for life in lives:
+        life.kill()
+    end = time.monotonic() + _PATIENCE
+    stuck = sum(not life.wait(max(0, end - time.monotonic())) for life in lives)
+    if stuck:
+        warnings.warn(f"interpreter cells that could not be ended: {stuck}; the process ends anyway",
+                      ResourceWarning)
+
+
+atexit.register(_end_all)
 
 
 def start_ready():

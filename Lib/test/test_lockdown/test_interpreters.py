@@ -352,12 +352,14 @@ class FamilyTest(unittest.TestCase):
             |       channel=attempt(_interpchannels.recv, hosts_channel),
             |       channel_close=attempt(_interpchannels.close, hosts_channel),
             |       channel_list=attempt(_interpchannels.list_all))
+            |report(own=attempt(_interpchannels.get_count, own), hosts=attempt(_interpchannels.get_count, hosts))
             |_interpqueues.destroy(queue)
             |report(destroyed=attempt(_interpqueues.get, queue))
             """).facts
         self.assertNotIn("error", facts)
         self.assertEqual(facts["got"], repr(("a", 1, b"x")))
         self.assertEqual(facts["received"], repr("b"))
+        self.assertEqual((facts["own"][0], facts["hosts"][:3:2]), ("done", ["refused", "ipc"]))
         self.assertEqual((facts["answer"], facts["count"]), ("answer", 0))
         for name in "child_queue", "child_channel":
             self.assertEqual(facts[name], ["refused", "ipc"])

@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -297,6 +298,38 @@ class EndTest(InterpreterTest):
         self.assertLess(int(found.stdout), 1 << 20)
 
 
+class MailboxTest(InterpreterTest):
+    """Queues and channels are the process's, and a cell's end with it."""
+
+    def test_none_are_left(self):
+        import _interpchannels
+        import _interpqueues
+        host = _interpqueues.create(0, 0, 1)
+        self.addCleanup(_interpqueues.destroy, host)
+        channel = _interpchannels.create(1)
+        before = _interpqueues.list_all(), _interpchannels.list_all()
+        for end in ("", "import atexit\nx = atexit.register(make)", "class F:\n  def __del__(self): make()\nf = F()"):
+            with self.subTest(end=end):
+                cell = self.make()
+                count = cell.run("""if True:
+                    import _interpqueues as queues, _interpchannels as channels
+                    kept = []
+                    def make():
+                        queue = queues.create(0, 0, 1)
+                        queues.put(queue, b"x" * 1000, 0, 1)
+                        channel = channels.create(1)
+                        channels.send(channel, b"x", blocking=False)
+                        kept.append(channel)
+                        return queues.get_count(queue), channels.get_count(channel)
+                    a = make()
+                """ + "\n" + end + "\na, make()").value
+                self.assertEqual(count, ((1, 1), (1, 1)))
+                self.assertEqual(len(_interpqueues.list_all()), len(before[0]) + 2)
+                cell.close()
+                self.assertEqual((_interpqueues.list_all(), _interpchannels.list_all()), before)
+        del channel
+
+
 class StuckTest(unittest.TestCase):
     """One that stays in a C call that looks at nothing."""
 
@@ -327,6 +360,56 @@ class StuckTest(unittest.TestCase):
         self.assertEqual(found.stdout.splitlines(),
                          ["wall True"] * 4 + ["4 interpreter cells could not be ended: no more are made",
                                               "exits"], found.stderr)
+
+    def test_exit(self):
+        """It does not keep its process, which ends as it would have."""
+        for use in ("cell = make()\ntry: cell.run(code)\nexcept rexec.LimitExceeded: pass",
+                    "cell = make(30)\nfuture = cell.start(code)\nstarted(lambda: cell._run.started)",
+                    "pool = rexec.CellPool(1, isolation='interpreter', limits=limits)\n"
+                    "future = pool.submit(code)\nstarted(lambda: future._cell._run.started)"):
+            for code in ("sum(range(10**14))", "import socket\na, b = socket.socketpair()\na.recv(1)"):
+                with self.subTest(use=use, code=code), tempfile.TemporaryDirectory() as folder:
+                    path = os.path.join(folder, "written")
+                    found = self.run_child(f"""\
+                        import atexit, sys, time
+                        code = {code!r}
+                        limits = rexec.Limits(memory=None, cpu=None)
+                        def make(wall=0.2):
+                            return rexec.Cell(isolation="interpreter",
+                                              limits=rexec.Limits(memory=None, cpu=None, wall=wall))
+                        def started(condition):
+                            while True:
+                                try:
+                                    if condition():
+                                        return time.sleep(0.3)
+                                except AttributeError:
+                                    time.sleep(0.01)
+                        class Last:
+                            def __del__(self):
+                                print("deleted")
+                        last = Last()
+                        atexit.register(print, "at exit")
+                        file = open({path!r}, "w")
+                        file.write("all")
+                        exec({use!r})
+                        sys.exit(3)
+                        """)
+                    self.assertEqual((found.stdout, found.returncode), ("at exit\ndeleted\n", 3),
+                                     found.stderr)
+                    self.assertEqual(found.stderr, "")
+                    with open(path) as file:
+                        self.assertEqual(file.read(), "all")
+
+    def test_exit_warns(self):
+        found = self.run_child("""\
+            import warnings
+            warnings.simplefilter("always")
+            cell = make()
+            try: cell.run("sum(range(10**14))")
+            except rexec.LimitExceeded: pass
+            """)
+        self.assertIn("ResourceWarning: interpreter cells that could not be ended: 1;", found.stderr)
+        self.assertEqual(found.returncode, 0)
 
     def test_a_broken_pipe_does_not_end_the_supervisor(self):
         """One that writes in a C loop, for a supervisor that closes its end and would end by SIGPIPE."""

@@ -387,7 +387,16 @@ def stopped(s, function):
     return not s.ended[0]
 
 
+def other_that_has_a_queue(s):
+    """Only one that is locked is known to have it."""
+    other(s)
+    _interpreters.exec(s.other, "import _interpqueues, lockdownlib\nlockdownlib.lockdown()\n"
+                                "queue = _interpqueues.create(0, 0, 1)")
+
+
 if rexec is not None:
+    P("_rexec.mailboxes", "runtime", lambda s: len(rexec.mailboxes(s.other)[0]) == 1, TRUE,
+      other_that_has_a_queue)
     P("_rexec.doom", "runtime", lambda s: stopped(s, rexec.doom), TRUE, busy)
     P("_rexec.interrupt", "runtime", lambda s: stopped(s, rexec.interrupt), TRUE, busy)
 P("_interpreters.get_config", "inspect", lambda s: _interpreters.get_config(s.other).gil,
