@@ -328,24 +328,57 @@ _PyLockdown_right_kqueue_changes(PyObject *changelist)
     return Py_LOCKDOWN_FD | Py_LOCKDOWN_PROC;
 }
 
-/* The variables by which the C library finds files, and reads them when it is
-   asked for a local time, an error's text or a host: calls that need no right
-   to read files. */
-static const char * const variables_of_files[] = {
-    "GCONV_PATH", "HOSTALIASES", "LANGUAGE", "LOCPATH", "NLSPATH",
-    "RESOLV_HOST_CONF", "TZ", "TZDIR",
+/* The variables by which C libraries find files, and read them when they are asked
+   for a local time, an error's text, a host, a terminal: calls that need no right
+   to read files, or do not look where a path leads.  Some of these files are
+   believed: their numbers lead anywhere in memory, or they name code.  TZ and
+   LANGUAGE mostly have a name, of a file in a folder of the system. */
+static const struct {
+    const char *name;
+    int may_be_name;
+    uint32_t right;
+} variables_of_files[] = {
+    {"GCONV_PATH", 0, Py_LOCKDOWN_CODE},
+    {"HOSTALIASES", 0, Py_LOCKDOWN_FS_SPECIAL},
+    {"LANGUAGE", 1, Py_LOCKDOWN_CODE},
+    {"LOCPATH", 0, Py_LOCKDOWN_CODE},
+    {"NLSPATH", 0, Py_LOCKDOWN_CODE},
+    {"OPENSSL_CONF", 0, Py_LOCKDOWN_CODE},
+    {"OPENSSL_ENGINES", 0, Py_LOCKDOWN_CODE},
+    {"OPENSSL_MODULES", 0, Py_LOCKDOWN_CODE},
+    {"RESOLV_HOST_CONF", 0, Py_LOCKDOWN_FS_SPECIAL},
+    {"SSL_CERT_DIR", 0, Py_LOCKDOWN_FS_SPECIAL},
+    {"SSL_CERT_FILE", 0, Py_LOCKDOWN_FS_SPECIAL},
+    {"TERMINFO", 0, Py_LOCKDOWN_FS_SPECIAL},
+    {"TERMINFO_DIRS", 0, Py_LOCKDOWN_FS_SPECIAL},
+    {"TZ", 1, Py_LOCKDOWN_FS_SPECIAL},
+    {"TZDIR", 0, Py_LOCKDOWN_FS_SPECIAL},
 };
 
-/* os.putenv() and os.unsetenv(); the name is bytes, on Windows a str. */
+/* os.putenv() and, without a value, os.unsetenv(); both are bytes, on Windows a
+   str. */
 uint32_t
-_PyLockdown_right_environment(PyObject *name)
+_PyLockdown_right_environment(PyObject *name, PyObject *value)
 {
-    if (PyBytes_Check(name)) {
-        for (size_t i = 0; i < Py_ARRAY_LENGTH(variables_of_files); i++) {
-            if (strcmp(PyBytes_AS_STRING(name), variables_of_files[i]) == 0) {
-                return Py_LOCKDOWN_ENV | Py_LOCKDOWN_FS_READ;
-            }
+    if (!PyBytes_Check(name)) {
+        return Py_LOCKDOWN_ENV;
+    }
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(variables_of_files); i++) {
+        if (strcmp(PyBytes_AS_STRING(name), variables_of_files[i].name) != 0) {
+            continue;
         }
+        uint32_t rights = Py_LOCKDOWN_ENV | Py_LOCKDOWN_FS_READ;
+        if (value == NULL) {
+            return rights;
+        }
+        const char *text = PyBytes_AS_STRING(value);
+        text += *text == ':';
+        if (!variables_of_files[i].may_be_name || *text == '/'
+            || strstr(text, "..") != NULL)
+        {
+            rights |= variables_of_files[i].right;
+        }
+        return rights;
     }
     return Py_LOCKDOWN_ENV;
 }

@@ -454,7 +454,7 @@ _PyLockdown_RightOfPath(const char *function, const char **path, PyObject **clea
     int result;
     Py_BEGIN_ALLOW_THREADS
     result = walk(&place, dir_fd, *path, how);
-    if (result == 0 && (how & _PyLockdown_CHANGES) && place.object >= 0
+    if (result == 0 && (how & _PyLockdown_NO_DEVICE) && place.object >= 0
         && is_special_node(&place.status))
     {
         result = _PyLockdown_SPECIAL;

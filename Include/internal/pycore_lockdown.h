@@ -7,6 +7,7 @@
 
 #ifdef __linux__
 #  include <dirent.h>               // DIR
+#  include <fcntl.h>                // AT_FDCWD
 #endif
 
 #include "cpython/lockdown.h"       // Py_LOCKDOWN_FS_READ
@@ -232,6 +233,9 @@ PyAPI_FUNC(uint32_t) _PyLockdown_Either(uint32_t rights);
    answers by reading, writing or running memory which is not there. */
 #define _PyLockdown_right_faulty(CONDITION) \
     ((CONDITION) ? Py_LOCKDOWN_CODE : 0)
+/* @named(file): for a library that has a file of its own, by the environment. */
+#define _PyLockdown_right_named(FILE) \
+    ((FILE) == Py_None ? Py_LOCKDOWN_FS_SPECIAL : 0)
 PyAPI_FUNC(uint32_t) _PyLockdown_right_open_flags(int flags);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_process_seen(long long pid);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_clock(long long clock);
@@ -241,7 +245,8 @@ PyAPI_FUNC(uint32_t) _PyLockdown_right_ioctl(unsigned int command);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_mmap_new(PyObject *args,
                                                 PyObject *kwargs);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_kqueue_changes(PyObject *changelist);
-PyAPI_FUNC(uint32_t) _PyLockdown_right_environment(PyObject *name);
+PyAPI_FUNC(uint32_t) _PyLockdown_right_environment(PyObject *name,
+                                                   PyObject *value);
 PyAPI_FUNC(uint32_t) _PyLockdown_right_semaphore(const char *name);
 // files, sockets, imports
 PyAPI_FUNC(uint32_t) _PyLockdown_right_open(PyObject *file, const char *mode,
@@ -301,7 +306,7 @@ enum {
     _PyLockdown_FOLLOWS = 1,        // the last name, if it is a link
     _PyLockdown_MAY_MISS = 2,       // the last name, as it is going to be made
     _PyLockdown_ASKS = 4,           // a path that leads nowhere is no error
-    _PyLockdown_CHANGES = 8,        // a device is judged too
+    _PyLockdown_NO_DEVICE = 8,      // a device is judged too
 };
 #ifdef __linux__
 #  define _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, HOW, OBJECT, OBJECT2) \
@@ -323,7 +328,9 @@ enum {
 #  define _PyLockdown_HOLDS_ASTRAY(FUNCTION, PATH, BYTES, OBJECT) \
     (_PyLockdown_RefusedAnywhere() != 0 \
      && _PyLockdown_Refuse(_PyLockdown_RightOfPath(FUNCTION, &PATH, &BYTES, AT_FDCWD, \
-                                                   _PyLockdown_FOLLOWS, OBJECT, NULL), \
+                                                   _PyLockdown_FOLLOWS \
+                                                   | _PyLockdown_NO_DEVICE, \
+                                                   OBJECT, NULL), \
                            FUNCTION))
 #else
 #  define _PyLockdown_LEADS_ASTRAY(FUNCTION, PATH) 0
@@ -337,7 +344,7 @@ enum {
     _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, (FOLLOWS) ? _PyLockdown_FOLLOWS : 0, \
                               (PATH)->object, NULL)
 #define _PyLockdown_right_changed(PATH, DIR_FD, FOLLOWS) \
-    _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, _PyLockdown_CHANGES \
+    _PyLockdown_RIGHT_OF_PATH(PATH, DIR_FD, _PyLockdown_NO_DEVICE \
                               | ((FOLLOWS) ? _PyLockdown_FOLLOWS : 0), \
                               (PATH)->object, NULL)
 #define _PyLockdown_right_asked(PATH, DIR_FD, FOLLOWS) \

@@ -88,13 +88,13 @@ def died(outcome):
 
 
 class LivingTest(unittest.TestCase):
-    """A test whose programs run locked with nothing kept, each in a process that must live."""
+    """A test whose programs run locked, each in a process that must live."""
 
     options, variables = ("-I",), {}
 
-    def check(self, source, before=""):
+    def check(self, source, before="", keep=()):
         """Run source, locked, and before it what is done unlocked; give its facts."""
-        outcome = scenario(text(before) + "lockdownlib.lockdown(keep=())\n" + text(source)
+        outcome = scenario(text(before) + f"lockdownlib.lockdown(keep={keep})\n" + text(source)
                            + "report(lives=True)", expect=None, options=self.options,
                            env=environment(**self.variables))
         self.assertFalse(died(outcome), outcome)

@@ -76,6 +76,26 @@ class CertificatesTest(ring.WitnessedTest):
         self.assertIn("_SSLContext", outcome.facts["made"])
         self.assertEqual(traps, [])
 
+    # A certificate under a password: nobody knows it, but without a terminal OpenSSL asks here.
+    ASKING = """
+        |import base64, ssl
+        |lines = base64.encodebytes(bytes(48)).decode()
+        |data = ("-----BEGIN CERTIFICATE-----\\nProc-Type: 4,ENCRYPTED\\n"
+        |        f"DEK-Info: AES-128-CBC,{'00' * 16}\\n\\n{lines}-----END CERTIFICATE-----\\n")
+        |context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        |if sys.argv[1:]:
+        |    lockdownlib.lockdown(keep=sys.argv[1].split())
+        |report(found=attempt(context.load_verify_locations, cadata=data)[:2])
+        """
+
+    def test_nobody_is_asked_for_a_password(self):
+        for keep, asked in (None, True), ("fs.read fs.special", True), ("", False), ("fs.read", False):
+            with self.subTest(keep):
+                outcome = fresh.scenario(self.ASKING, *(() if keep is None else (keep,)),
+                                         start_new_session=True)
+                self.assertEqual(outcome.facts["found"], ["raised", "SSLError"])
+                self.assertEqual("pass phrase" in outcome.err, asked)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -300,6 +300,22 @@ class CorruptionTest(fresh.LivingTest):
             """)
         self.assertEqual(set(facts["shown"]), {False})
 
+    def test_datetime_that_cannot_be_imported_again(self):
+        # Unlocked: locked it makes its module itself, and fails without memory only.
+        outcome = fresh.scenario("""
+            |import _datetime, gc
+            |date, span = _datetime.date(2020, 1, 1), _datetime.timedelta(5)
+            |moment = _datetime.datetime(2020, 1, 1, tzinfo=_datetime.timezone.utc)
+            |del _datetime
+            |sys.modules["_datetime"] = None
+            |gc.collect()
+            |report(found=[attempt(call)[:2] for call in (
+            |    span.total_seconds, date.isocalendar, moment.timestamp, moment.astimezone,
+            |    lambda: span * 3, lambda: span / 2.5, lambda: type(span)(1.5))])
+            """)
+        self.assertEqual({tuple(found) for found in outcome.facts["found"]},
+                         {("raised", "ModuleNotFoundError")})
+
 
 if __name__ == "__main__":
     unittest.main()

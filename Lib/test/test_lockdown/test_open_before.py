@@ -8,8 +8,8 @@ import sys
 import threading
 import unittest
 from test import support
-from test.support import os_helper
-from test.test_lockdown import fresh
+from test.support import import_helper, os_helper
+from test.test_lockdown import fresh, probes
 
 
 class FileTest(fresh.FolderTest):
@@ -399,6 +399,63 @@ class OtherHandlesTest(unittest.TestCase):
             |       got=attempt(signal.getsignal, signal.SIGINT))
             """).facts
         self.assertEqual(facts["set"][0], "done")
+
+
+@unittest.skipUnless(probes.HAVE_PROC, "what a process has open is seen in /proc")
+class DatabaseTest(fresh.FolderTest):
+    """What SQLite has open while it works, seen from outside at each step."""
+
+    GUEST = """
+        |import sqlite3
+        |con = sqlite3.connect(sys.argv[1])
+        |con.execute("CREATE TABLE t(a, b)")
+        |con.executemany("INSERT INTO t VALUES (?, ?)",
+        |                ((number * 7919 % 3000, "x" * 999) for number in range(3000)))
+        |con.commit()
+        |con.execute("PRAGMA cache_size=5")
+        |def step():
+        |    report(step=True)
+        |    sys.stdin.readline()
+        |con.set_progress_handler(step, 3000)
+        |if sys.argv[3]:
+        |    lockdownlib.lockdown(keep=())
+        |for sql in json.loads(sys.argv[2]):
+        |    con.execute(sql).fetchone()
+        |con.commit()
+        |report(step=False)
+        """
+
+    def test_what_is_temporary(self):
+        import_helper.import_module("sqlite3")
+        for sql in "VACUUM", "SELECT * FROM t ORDER BY a, b", "CREATE INDEX i ON t(b, a)":
+            for locked in "", "locked":
+                with self.subTest(sql, locked=locked):
+                    names = self.watch(sql, locked)
+                    self.assertIn(os.path.join(self.folder, sql[:6] + locked), names)
+                    self.assertEqual(any("etilqs" in name for name in names), not locked, names)
+
+    def watch(self, sql, locked):
+        """The names of all that a process has had open while it ran a statement."""
+        names, going = set(), True
+        with subprocess.Popen(
+                [sys.executable, "-I", "-c", fresh.CHILD + fresh.text(self.GUEST),
+                 os.path.join(self.folder, sql[:6] + locked), json.dumps([sql]), locked],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            while going:
+                line = process.stdout.readline()
+                self.assertTrue(line, "the process has ended")
+                if not line.startswith("@"):
+                    continue
+                going = json.loads(line[1:])["step"]
+                for number in os.listdir(f"/proc/{process.pid}/fd"):
+                    try:
+                        names.add(os.readlink(f"/proc/{process.pid}/fd/{number}"))
+                    except FileNotFoundError:
+                        pass        # a process that is at its end
+                if going:
+                    process.stdin.write("\n")
+                    process.stdin.flush()
+        return names
 
 
 if __name__ == "__main__":

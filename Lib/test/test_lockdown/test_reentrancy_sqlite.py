@@ -245,6 +245,61 @@ class ReentrancyTest(fresh.LivingTest):
             """)
         self.assertEqual(facts["execute"], ["raised", "TypeError"])
 
+    def test_a_collation_that_raises(self):
+        # SQLite goes on, and calls others.
+        facts = self.check("""
+            |calls, found = [], []
+            |rows = "(SELECT 'x' b UNION ALL SELECT 'y' UNION ALL SELECT 'z')"
+            |con.create_collation("k", lambda one, other: 1 / 0)
+            |con.create_function("f", 1, lambda value: calls.append(value) or value)
+            |con.set_trace_callback(calls.append)
+            |con.set_progress_handler(lambda: calls.append(0), 1)
+            |for sql in (f"SELECT f(b) FROM {rows} ORDER BY b COLLATE k", "SELECT f('b') = 'a' COLLATE k",
+            |            f"SELECT f(b) FROM {rows} GROUP BY f(b) COLLATE k"):
+            |    found.append(attempt(lambda: list(con.execute(sql)))[:2])
+            |    found.append(attempt(con.executescript, sql + "; SELECT f(3)")[:2])
+            |first = con.execute("SELECT 1 UNION ALL SELECT 'a' < f('b') COLLATE k")
+            |found.append(attempt(next, first)[:2])
+            |con.create_collation("k", None)
+            |report(found=found, calls=len(calls), after=con.execute("SELECT f(7)").fetchone())
+            """, """
+            |import sqlite3
+            |con = sqlite3.connect(":memory:")
+            """)
+        self.assertEqual(facts["found"], [["raised", "ZeroDivisionError"]] * 7)
+        self.assertGreater(facts["calls"], 0)
+        self.assertEqual(facts["after"], [7])
+
+    def test_a_blob_closed_by_another_thread(self):
+        # Reading waits for SQLite, which another thread is in: it is closed then.
+        facts = self.check("""
+            |pairs = []
+            |def hold():
+            |    thread = threading.Thread(target=lambda: read.append(attempt(blob.read)[:2]))
+            |    thread.start()
+            |    thread.join(0.01 * len(pairs))
+            |    closed.append(attempt(blob.close)[:2])
+            |    threads.append(thread)
+            |con.create_function("hold", 0, hold)
+            |# It may be closed before the thread is there.
+            |while len(pairs) < 100 and ["raised", "ProgrammingError"] not in pairs[-1:]:
+            |    closed, read, threads = [], [], []
+            |    blob = con.blobopen("t", "b", 1)
+            |    con.execute("SELECT hold()").fetchall()
+            |    threads[0].join()
+            |    pairs.append(closed[0])
+            |    report(read=read[0], after=attempt(blob.close)[0])
+            |report(closed=pairs[-1])
+            """, """
+            |import sqlite3, threading
+            |con = sqlite3.connect(":memory:", check_same_thread=False)
+            |con.execute("CREATE TABLE t(b)")
+            |con.execute("INSERT INTO t VALUES (zeroblob(4))")
+            """)
+        self.assertEqual(facts["closed"], ["raised", "ProgrammingError"])
+        self.assertEqual(facts["read"], ["done", repr(bytes(4))])
+        self.assertEqual(facts["after"], "done")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,7 +3,9 @@
 Each of these used memory that was gone or that another thread was writing to.
 """
 
+import os
 import unittest
+from test import support
 from test.test_lockdown import fresh
 
 try:
@@ -153,6 +155,37 @@ class ReentrancyTest(fresh.LivingTest):
             |client = asking._wrap_socket(ends[1], False)
             """)
         self.assertEqual(facts["got"], [0, 0])
+
+
+class LoadingTest(fresh.LivingTest):
+
+    def test_certificates_loaded_by_two(self):
+        # The second put back the password of the first, which was gone from the stack.
+        facts = self.check("""
+            |def load(password, *, key="ssl_key.passwd.pem"):
+            |    context.load_cert_chain(os.path.join(folder, "ssl_cert.pem"),
+            |                            os.path.join(folder, key), password)
+            |def asked():
+            |    thread.start()
+            |    thread.join(9)
+            |    inner.append(attempt(load, other)[:2])
+            |    return b"somepass"
+            |def other():
+            |    return b"somepass"
+            |inner = []
+            |thread = threading.Thread(target=lambda: inner.append(attempt(load, other)[:2]))
+            |context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            |outer = attempt(load, asked)
+            |thread.join()
+            |report(outer=outer[0], inner=inner, without=attempt(load, None)[0],
+            |       after=[attempt(load, other)[0], attempt(load, None, key="ssl_key.pem")[0]])
+            """, f"""
+            |import os, ssl, threading
+            |folder = {os.path.dirname(support.findfile("keycert.pem", subdir="certdata"))!r}
+            """, keep=("fs.read",))
+        self.assertEqual((facts["outer"], facts["without"], facts["after"]),
+                         ("done", "raised", ["done"] * 2))
+        self.assertEqual(facts["inner"], [["raised", "SSLError"]] * 2)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,48 @@ class SpecialTest(fresh.FolderTest):
         """The facts of a guest that keeps fs.special, and of one that does not."""
         return [self.guest(source, keep, *args, **kwargs).facts for keep in (EVERY, FILES)]
 
+    # Another thread swaps a link between a file and what is none, while it is looked at.
+    RACE = """
+        |target = "/proc/self/fd/%d" % os.open(folder, os.O_RDWR | os.O_TMPFILE)
+        |{setup}
+        |os.symlink("file", "name")
+        |sys.setswitchinterval(1e-6)
+        |lock()
+        |ended = False
+        |def swap():
+        |    while not ended:
+        |        for goal in target, "file":
+        |            os.symlink(goal, "other")
+        |            os.rename("other", "name")
+        |thread = threading.Thread(target=swap, daemon=True)
+        |thread.start()
+        |seen, refused, done = 0, 0, 0
+        |# On a busy machine one thread may run for long while the other waits.
+        |for number in range(200_000):
+        |    if number >= 2000 and done and (seen or refused):
+        |        break
+        |    try:
+        |        seen += {call}
+        |        done += 1
+        |    except lockdownlib.LockdownError:
+        |        refused += 1
+        |ended = True
+        |thread.join()
+        |report(seen=seen, refused=refused, done=done)
+        """
+
+    def race(self, setup, call, *args):
+        race = fresh.text(self.RACE)
+        for keep in EVERY, FILES:
+            facts = self.guest(race.replace("{setup}\n", fresh.text(setup)).replace("{call}", call),
+                               keep, *args).facts
+            self.assertGreater(facts["done"], 0)
+            if keep is EVERY:
+                self.assertGreater(facts["seen"], 0)
+            else:
+                self.assertEqual(facts["seen"], 0)
+                self.assertGreater(facts["refused"], 0)
+
 
 class AttackTest(SpecialTest):
     """What a guest that keeps fs.read and fs.write has tried to lift the first ring."""
@@ -191,47 +233,16 @@ class AttackTest(SpecialTest):
                     self.assertEqual(found[:3], REFUSED)
 
     def test_race(self):
-        """Another thread swaps a link between a file and what is none, while it is looked at."""
-        for keep in EVERY, FILES:
-            facts = self.guest("""
-                |with open("file", "w") as file:
-                |    file.write("a file")
-                |os.symlink("file", "name")
-                |there = os.stat("/proc/self").st_dev
-                |sys.setswitchinterval(1e-6)
-                |lock()
-                |ended = False
-                |def swap():
-                |    while not ended:
-                |        for target in "/proc/self/comm", "file":
-                |            os.symlink(target, "other")
-                |            os.rename("other", "name")
-                |thread = threading.Thread(target=swap)
-                |thread.start()
-                |calls = [lambda: contents("name") != b"a file",
-                |         lambda: os.stat("name").st_dev == there,
-                |         lambda: os.read(os.open("name", os.O_RDONLY), 9) != b"a file"
-                |                 if "fd" in keep else False]
-                |seen, refused, done = 0, 0, 0
-                |# On a busy machine one thread may run for long while the other waits.
-                |for number in range(400_000):
-                |    if number >= 4000 and done and (seen or refused):
-                |        break
-                |    try:
-                |        seen += calls[number % 3]()
-                |        done += 1
-                |    except lockdownlib.LockdownError:
-                |        refused += 1
-                |ended = True
-                |thread.join()
-                |report(seen=seen, refused=refused, done=done)
-                """, keep).facts
-            self.assertGreater(facts["done"], 0)
-            if keep is EVERY:
-                self.assertGreater(facts["seen"], 0)
-            else:
-                self.assertEqual(facts["seen"], 0)
-                self.assertGreater(facts["refused"], 0)
+        self.race("""
+            |target = "/proc/self/comm"
+            |with open("file", "w") as file:
+            |    file.write("a file")
+            |there = os.stat("/proc/self").st_dev
+            |calls = [lambda: contents("name") != b"a file",
+            |         lambda: os.stat("name").st_dev == there,
+            |         lambda: os.read(os.open("name", os.O_RDONLY), 9) != b"a file"
+            |                 if "fd" in keep else False]
+            """, "calls[number % 3]()")
 
     def test_mounted_elsewhere(self):
         target = self.write("target", "a file")
@@ -553,6 +564,23 @@ class RingTest(SpecialTest):
                         pass        # which of them can be written is the machine's business
                     else:
                         self.assertEqual(done, all(right in keep for right in needed))
+
+    @ring.needs(ring.FILES)
+    def test_given_up_without_reading(self):
+        # The root folder cannot be listed, and so /proc not be left out: the level says so.
+        facts = self.guest("""
+            |lock("require")
+            |report(first=lockdownlib.status().kernel)
+            |report(required=attempt(lockdownlib.lockdown, keep=("fs.write",), kernel="require")[:2],
+            |       still="fs.special" in lockdownlib.status().keep)
+            |lockdownlib.lockdown(keep=("fs.write",), kernel="try")
+            |report(second=lockdownlib.status().kernel,
+            |       opened=attempt(os.open, "/proc/self/comm", os.O_WRONLY))
+            """, ("fs.write", "fs.special")).facts
+        self.assertEqual((facts["first"], facts["second"]), (ring.level(), 2))
+        self.assertEqual(facts["required"], ["refused", "LockdownError"])
+        self.assertTrue(facts["still"])
+        self.assertEqual(facts["opened"][:3], REFUSED)
 
     @ring.needs(ring.FILES)
     def test_locked_again(self):

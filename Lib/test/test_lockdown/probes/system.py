@@ -170,11 +170,25 @@ def zone_file(s):
         file.write(ZONE)
 
 
-P("os.putenv TZ", "env&fs.read", local_zone(lambda s: os.putenv("TZ", ":" + s("zone"))),
+P("os.putenv TZ", "env&fs.read&fs.special", local_zone(lambda s: os.putenv("TZ", ":" + s("zone"))),
   returned(lambda s, seen: "PRB"), zone_file)
+P("os.putenv TZ by name", "env&fs.read", local_zone(lambda s: os.putenv("TZ", "PRB0")),
+  returned(lambda s, seen: "PRB"))
 P("os.unsetenv TZ", "env&fs.read", local_zone(lambda s: os.unsetenv("TZ")),
   value(lambda text: text != "'PRB'"),
   lambda s: (zone_file(s), os.putenv("TZ", ":" + s("zone"))))
+
+# What it believes, or takes for code.
+for variable in ("GCONV_PATH", "LANGUAGE", "LOCPATH", "NLSPATH", "OPENSSL_CONF", "OPENSSL_ENGINES",
+                 "OPENSSL_MODULES"):
+    P("os.putenv " + variable, "env&fs.read&code",
+      lambda s, variable=variable: os.putenv(variable, "../folder") or True, succeeded)
+for variable in ("HOSTALIASES", "RESOLV_HOST_CONF", "SSL_CERT_DIR", "SSL_CERT_FILE", "TERMINFO",
+                 "TERMINFO_DIRS", "TZDIR"):
+    P("os.putenv " + variable, "env&fs.read&fs.special",
+      lambda s, variable=variable: os.putenv(variable, "folder") or True, succeeded)
+P("os.putenv LANGUAGE by name", "env&fs.read", lambda s: os.putenv("LANGUAGE", "de:en") or True,
+  succeeded)
 
 
 # --- signal, faulthandler -------------------------------------------------------------------
@@ -485,12 +499,12 @@ def messages(s):
     locale.textdomain(s.domain)
 
 
-P("_locale.gettext", "fs.read", lambda s: locale.gettext("bird"),
+P("_locale.gettext", "fs.read&code", lambda s: locale.gettext("bird"),
   returned(lambda s, seen: "canary"), messages, exists=has_locale)
-P("_locale.dgettext", "fs.read", lambda s: locale.dgettext(s.domain, "bird"),
+P("_locale.dgettext", "fs.read&code", lambda s: locale.dgettext(s.domain, "bird"),
   returned(lambda s, seen: "canary"), messages, exists=has_locale)
-P("_locale.dcgettext", "fs.read",
+P("_locale.dcgettext", "fs.read&code",
   lambda s: locale.dcgettext(s.domain, "bird", locale.LC_MESSAGES),
   returned(lambda s, seen: "canary"), messages, exists=has_locale)
-P("_locale.bindtextdomain", "fs.read", lambda s: locale.bindtextdomain(s.domain, None),
+P("_locale.bindtextdomain", "fs.read&code", lambda s: locale.bindtextdomain(s.domain, None),
   returned(lambda s, seen: s.path), messages, exists=has_locale)

@@ -135,6 +135,30 @@ P("readline.write_history_file", "fs.write", lambda s: readline.write_history_fi
 P("readline.append_history_file", "fs.write",
   lambda s: readline.append_history_file(1, s("folder/inner")),
   holds("folder/inner", b"a canary"), history, exists=has_append)
+
+
+def at_home(s):
+    """The file that readline has by itself: in the home folder, with one line."""
+    os.environ["HOME"] = s.path
+    with open(s(".history"), "w") as file:
+        file.write("a line\n")
+    readline.clear_history()
+    history(s)
+
+
+P("readline.read_history_file by default", "fs.read&fs.special",
+  lambda s: readline.read_history_file() or readline.get_current_history_length(),
+  returned(lambda s, seen: 2), at_home,
+  exists=has_readline)
+P("readline.write_history_file by default", "fs.write&fs.special",
+  lambda s: readline.write_history_file(None), holds(".history", b"canary"), at_home,
+  exists=has_readline)
+P("readline.append_history_file by default", "fs.write&fs.special",
+  lambda s: readline.append_history_file(1), holds(".history", b"canary"), at_home,
+  exists=has_append)
+P("readline.append_history_file that cuts", "fs.write&fs.special",
+  lambda s: readline.append_history_file(1, s(".history")), holds(".history", b"canary"),
+  lambda s: (at_home(s), readline.set_history_length(1)), exists=has_append)
 P("readline.get_history_item", "env", lambda s: readline.get_history_item(1),
   returned(lambda s, seen: "a canary"), lambda s: (readline.clear_history(), history(s)),
   exists=has_readline)
