@@ -9,6 +9,8 @@ from rexec import channel as kinds
 from rexec.channel import Channel
 from rexec.values import encode
 
+from .base import PATIENCE
+
 
 class FakeWorker:
     """What Cell wants of a process, with a socket whose other end is the test's."""
@@ -86,7 +88,7 @@ def meet(data, run=lambda cell: cell.run(""), **options):
     """What Cell.run() makes of a cell that answers with DATA, bytes or a function of its socket:
     a Result or the error."""
     worker = FakeWorker()
-    options.setdefault("limits", rexec.Limits(wall=20))
+    options.setdefault("limits", rexec.Limits(wall=PATIENCE))
     cell = rexec.Cell(_worker=worker, **options)
 
     def play():

@@ -46,7 +46,8 @@ class ProgramTest(unittest.TestCase):
         """As started by a shell with <&- and the like."""
         code = "import sys\nprint('out')\nprint('error', file=sys.stderr)\nprint(repr(input()))"
         for closed, out, error in ((0, "out\n", "error\n"), (1, "", "error\n"), (2, "out\n", "")):
-            found = run("-c", code, input=None, preexec_fn=lambda: os.close(closed))
+            found = run("-c", code, input=None, stdin=subprocess.DEVNULL,
+                        preexec_fn=lambda: os.close(closed))
             self.assertEqual(found[1], out)
             self.assertEqual(found[2][:6], error)
             self.assertEqual(found[0], 1)       # there is nothing to read
@@ -83,7 +84,8 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(run("-c", "raise SystemExit('why')"), (1, "", "why\n"))
 
     def test_limits(self):
-        status, out, error = run("--time", "0.3", "-c", "print(1)\nwhile True: pass")
+        # Long enough for the output to come on a busy machine.
+        status, out, error = run("--time", "3", "-c", "print(1)\nwhile True: pass")
         self.assertEqual((status, out), (124, "1\n"))
         self.assertRegex(error, "limit (cpu|wall) was exceeded")
         status, _, error = run("--time", "0.3", "-c", "import time; time.sleep(60)")
@@ -263,7 +265,7 @@ class TerminalTest(unittest.TestCase):
             self.assertEqual(terminal.end()[0], 130)
 
     def test_prompt(self):
-        with OnTerminal("--time", "5") as terminal:
+        with OnTerminal("--time", str(PATIENCE)) as terminal:
             terminal.expect(">>> ")
             for line, answer in (("x = 6", ""), ("x * 7", "42"), ("'\\x1b[2J'", "x1b[2J"),
                                  ("1/0", "ZeroDivisionError"), ("(", "... ")):
@@ -301,7 +303,7 @@ class TerminalTest(unittest.TestCase):
 
     def test_prompt_goes_on(self):
         """A new cell when a limit ended one; Ctrl-D leaves."""
-        with OnTerminal("--time", "0.5") as terminal:
+        with OnTerminal("--time", "3") as terminal:
             terminal.expect(">>> ")
             terminal.send("x = 1\n")
             terminal.expect(">>> ")

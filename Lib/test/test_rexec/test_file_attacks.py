@@ -145,7 +145,14 @@ class AttackTests(Base):
         os.mkfifo(self.folder + "/fifo")
         server = socket.socket(socket.AF_UNIX)
         self.addCleanup(server.close)
-        server.bind(self.folder + "/socket")
+        # The path of a socket is short, that of a folder for tests need not be.
+        here = os.open(".", os.O_RDONLY)
+        self.addCleanup(os.close, here)
+        os.chdir(self.folder)
+        try:
+            server.bind("socket")
+        finally:
+            os.fchdir(here)
         names = [b"fifo", b"socket"]
         if ROOT:
             try:
@@ -387,18 +394,18 @@ class BindTests(Base):
     def in_namespace(self, code, source=None):
         if not (LINUX and shutil.which("unshare") and shutil.which("mount")):
             self.skipTest("needs unshare and mount")
-        script = 'mount --bind "$1" "$2" && exec "$3" -c "$4" "$1" "$2"'
         os.mkdir(self.folder + "/mnt")
-        command = ["unshare", "-m"] if ROOT else ["unshare", "-rm"]
-        probe = subprocess.run([*command, "true"], capture_output=True)
+        command = [*(["unshare", "-m"] if ROOT else ["unshare", "-rm"]), "sh", "-c",
+                   'mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh", source or self.outside,
+                   self.folder + "/mnt"]
+        probe = subprocess.run([*command, "true"], capture_output=True, text=True)
         if probe.returncode:
-            self.skipTest("no name spaces here")
+            self.skipTest(f"nothing can be mounted here: {probe.stderr.strip()}")
         root = os.path.dirname(os.path.dirname(os.path.abspath(beneath.__file__)))
         code = (f"import sys; sys.path.append({root!r})\n"
                 "source, target = sys.argv[1:]\n" + textwrap.dedent(code))
-        done = subprocess.run([*command, "sh", "-c", script, "sh", source or self.outside,
-                               self.folder + "/mnt", sys.executable, code],
-                              capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*command, sys.executable, "-c", code, *command[-2:]],
+                              capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 

@@ -1,6 +1,7 @@
 """The supervisor's half of files: policies, limits, callables."""
 
 import errno
+import gc
 import io
 import os
 import stat
@@ -275,6 +276,7 @@ class LimitTests(Base):
             self.assertEqual(len(set(numbers)), 2)
 
     def test_nothing_is_left_open(self):
+        gc.collect()
         before = len(os.listdir("/proc/self/fd")) if LINUX else 0
         for kind in KINDS:
             files = Files(kind(self.folder))
@@ -294,7 +296,8 @@ class LimitTests(Base):
                 os.unlink(self.folder + "/new")
             del files
         if LINUX:
-            self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+            # Fewer if something of an earlier test was closed meanwhile.
+            self.assertLessEqual(len(os.listdir("/proc/self/fd")), before)
 
     def test_malformed(self):
         files = self.files(ReadWrite(self.folder))

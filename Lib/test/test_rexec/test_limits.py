@@ -128,9 +128,10 @@ class WallTest(CellTest):
         self.exceed("wall", "import asyncio\nawait asyncio.sleep(60)", wall=0.2)
 
     def test_pauses_while_a_function_runs(self):
-        cell = self.make(limits={"wall": 0.3}, functions={"slow": lambda: time.sleep(0.5)})
+        # What runs besides the function may take its time on a busy machine.
+        cell = self.make(limits={"wall": 2}, functions={"slow": lambda: time.sleep(3)})
         result = cell.run("slow()")
-        self.assertLess(result.usage.wall, 0.3)
+        self.assertLess(result.usage.wall, 2)
 
     def test_goes_on_while_another_thread_waits(self):
         def slow():
@@ -145,9 +146,9 @@ class WallTest(CellTest):
         done = []
 
         def slow():
-            time.sleep(0.5)
+            time.sleep(3)
             done.append(1)
-        self.exceed("timeout", "slow()\nslow()", functions={"slow": slow}, timeout=0.2)
+        self.exceed("timeout", "slow()\nslow()", functions={"slow": slow}, timeout=2)
         self.assertEqual(done, [1])
 
     def test_zero(self):

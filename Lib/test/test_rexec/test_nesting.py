@@ -17,7 +17,7 @@ from rexec import channel as kinds
 from rexec.nest import Nest, Origin
 from rexec.values import encode
 
-from .base import (PYTHON, CellTest, is_gone, make_cell, nothing_left,  # noqa: F401
+from .base import (PATIENCE, PYTHON, CellTest, is_gone, make_cell, nothing_left,    # noqa: F401
                    tearDownModule, until)
 from .impostor import STARTED, FakeWorker, frame, result
 
@@ -286,12 +286,11 @@ class CellInCellTest(NestTest):
     def test_interrupt(self):
         self.assert_nested("""\
             import threading
-            cell = rexec.Cell()
+            timer = threading.Timer(0.1, lambda: cell.interrupt())
+            cell = rexec.Cell(functions={"ready": timer.start})
             cell.run("x = 5")
-            timer = threading.Timer(0.1, cell.interrupt)
-            timer.start()
             try:
-                cell.run("while True: pass")
+                cell.run("ready()\\nwhile True: pass")
             except rexec.CellError as error:
                 why = error.type_name
             timer.join()
@@ -496,8 +495,8 @@ class SharesTest(NestTest):
         return caught.exception
 
     def test_cpu(self):
-        error = self.gone_by("cpu", "cell.run('while True: pass')", cpu=0.5)
-        self.assertGreater(error.result.usage.cpu, 0.4)
+        error = self.gone_by("cpu", "cell.run('while True: pass')", cpu=2)
+        self.assertGreater(error.result.usage.cpu, 1.9)
 
     def test_cpu_in_a_function(self):
         """Also while the outer cell does something else."""
@@ -506,26 +505,26 @@ class SharesTest(NestTest):
             cell = rexec.Cell(functions={"f": lambda: time.sleep(20)})
             cell.run("import threading\\ndef spin():\\n    while True: pass\\n"
                      "threading.Thread(target=spin, daemon=True).start()\\nf()")
-            """, cpu=0.5)
+            """, cpu=2)
 
     def test_cpu_of_those_that_ended(self):
         """Making cells is not for nothing."""
         self.gone_by("cpu", """\
             while True:
                 with rexec.Cell() as other:
-                    other.run("for n in range(1_000_000): pass")
-            """, cpu=0.7, cells=None)
+                    other.run("for n in range(3_000_000): pass")
+            """, cpu=2, cells=None)
 
     def test_wall(self):
-        self.gone_by("wall", "cell.run('import time\\ntime.sleep(60)')", wall=0.5)
+        self.gone_by("wall", "cell.run('import time\\ntime.sleep(60)')", wall=4)
 
     def test_wall_while_another_thread_calls(self):
         self.gone_by("wall", """\
             import threading
-            cell = rexec.Cell(limits=rexec.Limits(memory=30 << 20, wall=1.4))
+            cell = rexec.Cell(limits=rexec.Limits(memory=30 << 20, wall=3.4))
             threading.Timer(0.5, slow).start()
             cell.run('import time\\ntime.sleep(60)')
-            """, wall=2, functions={"slow": lambda: time.sleep(3)})
+            """, wall=4, functions={"slow": lambda: time.sleep(5)})
 
     def test_calls(self):
         self.gone_by("calls", """\
@@ -726,7 +725,7 @@ class HostileTest(NestTest):
         class Cell(rexec.Cell):
             _origin = Origin("/nonexistent", "try")
 
-        cell = Cell(_worker=worker, limits=rexec.Limits(wall=20, **limits))
+        cell = Cell(_worker=worker, limits=rexec.Limits(wall=PATIENCE, **limits))
         thread = threading.Thread(target=worker.other.sendall, args=(STARTED + data,))
         thread.start()
         try:
@@ -829,7 +828,8 @@ class HostileTest(NestTest):
 
     def test_an_inner_one_that_floods(self):
         """Frames of nothing are counted as calls."""
-        cell = self.make(limits={**NESTED, "calls": 10_000})
+        cell = self.make(limits={**NESTED, "calls": 10_000, "wall": 3 * PATIENCE,
+                                 "cpu": PATIENCE})
         with self.assertRaises(rexec.LimitExceeded) as caught:
             # The questions alone are not so many.
             cell.run(BEGIN + textwrap.dedent("""\
@@ -838,7 +838,7 @@ class HostileTest(NestTest):
                 cell._channel.next = lambda: None       # takes them, and does not look
                 future = cell.start("import rexec.guest\\n"
                                     "for n in range(20_000): rexec.guest._worker.channel.send(3, [])")
-                for n in range(200):
+                while True:
                     time.sleep(0.1)
                 """))
         self.assertEqual(caught.exception.limit, "calls")

@@ -13,7 +13,7 @@ import rexec
 
 from .base import (PATIENCE, PYTHON, is_gone, left_behind, make_cell,   # noqa: F401
                    tearDownModule, until)
-from .test_life import run_host
+from .test_life import is_zombie, run_host
 
 
 class PoolTest(unittest.TestCase):
@@ -424,7 +424,7 @@ class EndTest(PoolTest):
                 os._exit(0)
         """)
         for pid in map(int, out.split()):
-            until(lambda: is_gone(pid), f"the end of {pid}")
+            until(lambda: is_gone(pid) or is_zombie(pid), f"the end of {pid}")
 
     def test_fork_of_the_application(self):
         out = run_host("""

@@ -10,7 +10,7 @@ import rexec
 from rexec import process
 
 from .base import PYTHON, CellTest, is_gone, left_behind, make_cell, until
-from .test_life import run_host
+from .test_life import is_zombie, run_host
 
 
 def parent_of(pid):
@@ -175,7 +175,7 @@ class ServerTest(CellTest):
             os._exit(0)
         """)
         for pid in map(int, out.split()):
-            until(lambda: is_gone(pid), f"the end of {pid}")
+            until(lambda: is_gone(pid) or is_zombie(pid), f"the end of {pid}")
 
 
 if __name__ == "__main__":

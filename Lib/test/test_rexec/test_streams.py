@@ -11,7 +11,8 @@ from unittest import mock
 
 import rexec
 
-from .base import CellTest, make_cell, nothing_left, tearDownModule, until  # noqa: F401
+from .base import (PATIENCE, CellTest, make_cell, nothing_left, tearDownModule,    # noqa: F401
+                   until)
 
 
 class StreamTest(CellTest):
@@ -61,7 +62,8 @@ class StreamTest(CellTest):
         with self.assertRaises(rexec.CellError) as caught:
             self.cell.run("print('before')\n1/0")
         self.assertEqual(caught.exception.result.stdout, "before\n")
-        cell = self.make(limits={"wall": 0.2})
+        # Long enough for the output to come on a busy machine.
+        cell = self.make(limits={"wall": 2})
         with self.assertRaises(rexec.LimitExceeded) as caught:
             cell.run("print('before')\nimport time; time.sleep(60)")
         self.assertEqual(caught.exception.result.stdout, "before\n")
@@ -170,11 +172,14 @@ class FutureTest(CellTest):
         self.assertEqual(future.result(30).value, 42)
         with self.assertRaises(rexec.CellError):
             self.cell.start("1/0").result(30)
-        future = self.cell.start("import time; time.sleep(0.2); 1")
+        go = threading.Event()
+        cell = self.make(functions={"wait": lambda: go.wait(PATIENCE)})
+        future = cell.start("wait()")
         with self.assertRaisesRegex(RuntimeError, "cell is busy"):
-            self.cell.run("1")
+            cell.run("1")
         self.assertTrue(future.running())
-        self.assertEqual(future.result(30).value, 1)
+        go.set()
+        self.assertTrue(future.result(30).value)
         with self.assertRaises(TypeError):
             self.cell.start(5)
         self.assertEqual(self.cell.run("1").value, 1)
@@ -264,6 +269,9 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             nonlocal flying, most
             flying += 1
             most = max(most, flying)
+            # However slowly they come, there are two at a time.
+            while most < 2:
+                await asyncio.sleep(0.01)
             await asyncio.sleep(0.02)
             flying -= 1
         async with make_cell(functions={"f": f}) as cell:
@@ -272,23 +280,26 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
         self.assertGreater(most, 1)
 
     async def test_cancelled_inside(self):
-        cancelled = asyncio.Event()
+        begun, cancelled = asyncio.Event(), asyncio.Event()
 
         async def never():
+            begun.set()
             try:
                 await asyncio.sleep(600)
             except asyncio.CancelledError:
                 cancelled.set()
                 raise
-        async with make_cell(functions={"never": never}) as cell:
+        begin = "import asyncio\nt = asyncio.ensure_future(never())\nawait begun()\n"
+        async with make_cell(functions={"never": never, "begun": begun.wait}) as cell:
             result = await cell.arun(
-                "import asyncio\ntry: await asyncio.wait_for(never(), 0.05)\n"
+                begin + "try: await asyncio.wait_for(t, 0.05)\n"
                 "except TimeoutError: x = 'timeout'\nx")
             self.assertEqual(result.value, "timeout")
             self.assertTrue(cancelled.is_set())
             # What is pending at the end of a run is cancelled.
+            begun.clear()
             cancelled.clear()
-            await cell.arun("t = asyncio.ensure_future(never())\nawait asyncio.sleep(0.05)")
+            await cell.arun(begin)
             self.assertTrue(cancelled.is_set())
             self.assertEqual((await cell.arun("t.cancelled()")).value, True)
 
@@ -318,7 +329,9 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             await cell.arun("import asyncio\nt = asyncio.ensure_future(never())\n"
                             "while True:\n    await asyncio.sleep(0)\n    plain()")
         self.assertEqual(caught.exception.limit, "calls")
-        await asyncio.sleep(0.05)
+        end = time.monotonic() + PATIENCE
+        while not cancelled and time.monotonic() < end:
+            await asyncio.sleep(0.01)
         self.assertEqual(cancelled, [1])
 
     async def test_a_function_that_leaves(self):
