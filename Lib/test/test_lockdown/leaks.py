@@ -13,8 +13,12 @@ number leaks if it, or its bytes in reverse order, in any rotation of its bits, 
 a text if it has such a number, decimal or hexadecimal, or a secret; bytes also if eight of them in
 a row are such a number.  In the end come leaks that are laid out for the walker, which has to find
 them all.
+
+Among millions of bytes that are in the library eight may lie in memory by chance.  So what another
+process had found can be handed in as "suspects": what is the same here, and no address, is told.
 """
 
+import ast
 import bisect
 import collections
 import gc
@@ -157,6 +161,7 @@ class Walk:
         self.truth = truth
         self.counts = collections.Counter()
         self.leaks = []
+        self.values = []            # of the first leaks, in full
         self.seen = {}              # id -> object: what is seen stays, so no id is used again
         self.texts = set()
         self.numbers = set()
@@ -173,6 +178,16 @@ class Walk:
     def leak(self, kind, way, text):
         self.counts["leaks " + kind] += 1
         self.leaks.append((kind, way, str(text)[:200]))
+        if len(self.values) < 100:
+            self.values.append(repr(text))
+
+    def is_harmless(self, text):
+        """Whether the value of this text was met, and is no address."""
+        value = ast.literal_eval(text)
+        if isinstance(value, int):
+            return value in self.numbers and not self.truth.in_number(value)
+        told = self.truth.in_text if isinstance(value, str) else self.truth.in_bytes
+        return value in self.texts and not told(value)
 
     # ---- values
 
@@ -417,8 +432,9 @@ def rename_host(name):
 
 
 def main(lock, secrets):
-    if not rename_host(secrets["host"]):
-        del secrets["host"]
+    suspects = secrets.pop("suspects")
+    # The machine's own name is then told nowhere.
+    secrets.pop("name" if rename_host(secrets["host"]) else "host", None)
     mark_pids()
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import host
@@ -435,7 +451,8 @@ def main(lock, secrets):
         lockdownlib.lockdown(keep=("inspect",) if lock == "inspecting" else ())
     roots = {"made": made, "kept": kept, "learned": learned, "values": host.told_values(made),
              "calls": host.told_by_calls()}
-    walk.leave_out(truth, walk, truth.__dict__, walk.__dict__, walk.seen, walk.leaks, walk.queue,
+    walk.leave_out(truth, walk, truth.__dict__, walk.__dict__, walk.seen, walk.leaks, walk.values,
+                   suspects, walk.queue,
                    walk.texts, walk.numbers, walk.types, walk.names, walk.counts, truth.tops,
                    truth.begins, truth.ends, truth.secrets, truth.needle, truth.bytes_needle,
                    secrets)
@@ -461,7 +478,8 @@ def main(lock, secrets):
                  for name, text in secrets.items()}
     print("\n@" + json.dumps({"modules": count, "counts": dict(walk.counts), "told": by_secret,
                               "planted": [way for _, way, _ in laid_out.leaks],
-                              "leaks": walk.leaks[:2000]}), flush=True)
+                              "leaks": walk.leaks[:2000], "values": walk.values,
+                              "harmless": [*filter(walk.is_harmless, suspects)]}), flush=True)
     identity.end(learned)
 
 

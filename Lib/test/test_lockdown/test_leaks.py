@@ -22,6 +22,10 @@ PLANTED = ("plain", "rotated", "negative", "swapped", "decimal", "hexadecimal", 
 @unittest.skipUnless(os.path.exists("/proc/self/maps"), "needs to know where memory is")
 class LeakTest(fresh.FolderTest):
 
+    def setUp(self):
+        super().setUp()
+        self.top = self.folder
+
     def copy(self, source, name):
         with open(os.path.join(os.path.dirname(__file__), source), encoding="utf-8") as file:
             return self.write(name, file.read())
@@ -32,11 +36,17 @@ class LeakTest(fresh.FolderTest):
                  "interpreter": PYTHON, "base prefix": sys.base_prefix,
                  "name": os.uname().nodename,
                  "release": os.uname().release, "kernel": os.uname().version}
+        # A machine may be called by a word that the interpreter has anyway.
+        with open(PYTHON, "rb") as file:
+            if os.fsencode(texts["name"]) in file.read():
+                del texts["name"]
         texts.update((f"${name}", value) for name, value in env.items() if SECRET in value)
         return {name: text for name, text in texts.items()
                 if len(text) > 5 and text not in COMMON}
 
-    def walk(self, lock, options=()):
+    def walk(self, lock, options=(), suspects=()):
+        self.folder = os.path.join(self.top, str(len(os.listdir(self.top))))
+        os.mkdir(self.folder)
         program = self.copy("leaks.py", f"{SECRET}Program/leaks.py")
         self.copy("leaks_host.py", f"{SECRET}Program/host.py")
         self.copy("leaks_identity.py", f"{SECRET}Program/identity.py")
@@ -60,7 +70,8 @@ class LeakTest(fresh.FolderTest):
         facts = fresh.run("-X", f"word={SECRET}", *options, program, lock, cwd=cwd, env=env,
                           program=python, stdin=json.dumps(self.secrets(env) | {
                               "files": folder, "cwd": cwd, "prefix": prefix,
-                              "host": SECRET + "Host", "any": SECRET})).facts
+                              "host": SECRET + "Host", "any": SECRET,
+                              "suspects": suspects})).facts
         if support.verbose:
             print(f"leaks, {lock} {' '.join(options)}: {facts['modules']} modules imported, "
                   f"{facts['counts']}, secrets {facts['told']}")
@@ -83,13 +94,17 @@ class LeakTest(fresh.FolderTest):
         for lock, options in (("locked", ()), ("locked", ("-X", "lockdown=later")),
                               ("inspecting", ())):
             with self.subTest(lock=lock, options=options):
-                self.folder = os.path.join(self.folder, "more")
-                os.mkdir(self.folder)
                 facts = self.walk(lock, options)
                 self.assertGreater(facts["counts"]["objects"], 50_000)
                 self.assertGreater(facts["counts"]["strings"], 50_000)
-                self.assertEqual(facts["leaks"], [])
                 self.check_planted(facts)
+                leaks = facts["leaks"]
+                if leaks and all(kind == "address" for kind, _, _ in leaks):
+                    # An address is another one in another process.
+                    harmless = self.walk(lock, options, facts["values"])["harmless"]
+                    leaks = [leak for leak, value in zip(leaks, facts["values"])
+                             if value not in harmless] + leaks[len(facts["values"]):]
+                self.assertEqual(leaks, [])
 
 
 if __name__ == "__main__":
