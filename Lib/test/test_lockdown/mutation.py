@@ -129,8 +129,9 @@ def run_suite(suite):
         return unittest.TextTestRunner(null).run(suite).wasSuccessful()
 
 
-def take_away(row):
-    """Run the tests of a row without its guard, in a process of their own."""
+def take_away(row, timeout=support.SHORT_TIMEOUT):
+    """Run the tests of a row without its guard, in a process of their own.  What takes longer is
+    red: for want of its guard a call may wait for ever."""
     process = subprocess.Popen(
         [MUTANT, "-m", "test.test_lockdown.mutation", "--operation", row.operation],
         env=fresh.environment(LOCKDOWN_OFF=row.function), stdin=subprocess.DEVNULL,
@@ -138,9 +139,9 @@ def take_away(row):
     try:
         # What is nested deep takes its time.
         out, _ = process.communicate(timeout=support.LONG_TIMEOUT if row.right == "stack"
-                                     else support.SHORT_TIMEOUT)
+                                     else timeout)
     except subprocess.TimeoutExpired:
-        # For want of its guard a call may wait for ever, and what it started with it.
+        # With what it started.
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return RED

@@ -105,8 +105,8 @@ class LevelTest(unittest.TestCase):
 
     @ring.needs(ring.FILES)
     def test_more_threads(self):
-        before = "import threading, time; " \
-                 "threading.Thread(target=time.sleep, args=(1,), daemon=True).start()"
+        before = "import threading; " \
+                 "threading.Thread(target=threading.Event().wait, daemon=True).start()"
         facts = self.attempt(before)
         if facts["level"] != ring.CALLS:
             self.skipTest("this kernel's Landlock holds all threads")
@@ -114,8 +114,9 @@ class LevelTest(unittest.TestCase):
 
     @ring.needs(ring.CALLS)
     def test_thread_with_a_filter_of_its_own(self):
-        before = "import threading, time; threading.Thread(target=lambda: (outer([(999, 1)]), " \
-                 "time.sleep(2)), daemon=True).start(); time.sleep(0.5)"
+        before = "import threading; there = threading.Event(); threading.Thread(target=lambda: " \
+                 "(outer([(999, 1)]), there.set(), threading.Event().wait()), daemon=True).start(); " \
+                 "there.wait()"
         facts = self.attempt(before)
         self.assertEqual((facts["outcome"][0], facts["level"]), ("done", ring.NONE))
 
@@ -523,15 +524,22 @@ class RawTest(fresh.FolderTest):
                     "signals as a file", "memory made executable with a key",
                     "which pages are there", "what two processes share",
                     "a path from an open folder"}
+        absent = []
         for name, source, number in TRIED:
             if number not in self.numbers or name not in expected and name not in answered:
                 continue
             with self.subTest(name):
                 outcome, seen = self.try_one(name, source, "pass")
-                if name in expected:
+                result, error = outcome.facts.get("result", (0, 0))
+                if not seen and result == -1 and error in (errno.ENOSYS, errno.EPERM):
+                    # A kernel does without some, and a container refuses some.
+                    absent.append(f"{name} ({errno.errorcode[error]})")
+                elif name in expected:
                     self.assertIn(expected[name], seen, outcome)
                 else:
-                    self.assertEqual(outcome.facts["result"][1], 0)
+                    self.assertEqual(error, 0)
+        if absent:
+            self.skipTest(f"refused here unlocked too: {', '.join(absent)}")
 
 
 if __name__ == "__main__":

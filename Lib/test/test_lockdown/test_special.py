@@ -52,8 +52,9 @@ class SpecialTest(fresh.FolderTest):
 
     def guest(self, source, keep, *args, **kwargs):
         folder = tempfile.mkdtemp(dir=self.folder)
+        # It has no terminal, wherever the tests are run from.
         return fresh.scenario(fresh.text(GUEST) + fresh.text(source), json.dumps(keep), folder,
-                              *args, **kwargs)
+                              *args, start_new_session=True, **kwargs)
 
     def both(self, source, *args, **kwargs):
         """The facts of a guest that keeps fs.special, and of one that does not."""
@@ -179,7 +180,8 @@ class AttackTest(SpecialTest):
     def test_descriptors(self):
         # Of the host: a file without a name, and memory that never had one.
         control, facts = self.both("""
-            |file = os.open(folder, os.O_RDWR | os.O_TMPFILE)
+            |file = os.open("nameless", os.O_RDWR | os.O_CREAT)
+            |os.unlink("nameless")
             |memory = os.memfd_create("host")
             |numbers = [file, memory]
             |for number in numbers:
@@ -280,11 +282,11 @@ class DeviceTest(SpecialTest):
                     [sys.executable, "-I", "-c",
                      fresh.CHILD + fresh.text(GUEST) + fresh.text(source), json.dumps(keep),
                      tempfile.mkdtemp(dir=self.folder)],
-                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-                line = ""
-                while not line.startswith("@"):
-                    line = process.stdout.readline()
-                facts = json.loads(line[1:])
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                    env=fresh.environment()) as process:
+                facts = next((json.loads(line[1:]) for line in process.stdout
+                              if line.startswith("@")), None)
+                self.assertIsNotNone(facts, "the guest ended without a report")
                 held = [os.readlink(f"/proc/{process.pid}/fd/{number}")
                         for number in os.listdir(f"/proc/{process.pid}/fd")]
                 process.communicate("\n")

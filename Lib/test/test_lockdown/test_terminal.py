@@ -46,7 +46,7 @@ class CompletionTest(unittest.TestCase):
                         shown += os.read(master, 1000)
                     os.write(master, KEYS)
                     # The bell rings before it.
-                    error = process.communicate(timeout=support.SHORT_TIMEOUT)[1].decode()
+                    error = process.communicate(timeout=support.LONG_TIMEOUT)[1].decode()
                     return error.rpartition("@")[2]
                 finally:
                     process.kill()

@@ -362,8 +362,9 @@ P("_interpreters.destroy", "runtime", lambda s: gone_after(_interpreters.destroy
 P("_interpreters.decref", "runtime", lambda s: gone_after(_interpreters.decref, s), TRUE,
   other_that_is_counted)
 P("_interpreters.incref", "runtime", linked_and_left, TRUE, other)
-# What runs there ends by itself, and has a value, unless it is stopped.
-BUSY = "import time\nend = time.monotonic() + 5\nwhile time.monotonic() < end: pass"
+# What runs there ends by itself, and has a value, unless it is stopped.  It leaves the processor
+# to the other probes.
+BUSY = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: time.sleep(0.001)"
 
 
 def busy(s):

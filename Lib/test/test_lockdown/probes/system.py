@@ -203,7 +203,7 @@ P("signal.pthread_sigmask", "proc",
 def woken(s):
     """The interpreter writes to the number when a signal comes: here by a timer of the setup."""
     signal.set_wakeup_fd(s.writer)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             return os.read(s.reader, 1) == bytes([signal.SIGVTALRM])
@@ -256,8 +256,11 @@ P("faulthandler.dump_traceback", "fd&runtime", lambda s: faulthandler.dump_trace
 
 
 def dumped_later(s):
+    """Wait for a dump: its first lines, and a line of a frame."""
     faulthandler.dump_traceback_later(0.01, file=s.fd)
-    time.sleep(2)
+    deadline = time.monotonic() + 60
+    while os.lseek(s.fd, 0, os.SEEK_END) < 90 and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 P("faulthandler.dump_traceback_later", "fd&runtime", dumped_later,
@@ -267,7 +270,7 @@ P("faulthandler.dump_traceback_later", "fd&runtime", dumped_later,
 def threads(number):
     def effect(s, seen):
         # The kernel counts a thread a little longer than those who wait for it.
-        for attempt in range(100):
+        for attempt in range(1200):
             if len(os.listdir(f"/proc/{seen.pid}/task")) == number:
                 return True
             time.sleep(0.05)

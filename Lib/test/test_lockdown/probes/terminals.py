@@ -174,6 +174,9 @@ def described(s):
     """A terminal, and the name by which its description is found."""
     pty(s)
     os.environ["TERM"] = "xterm"
+    # Its size is its description's, whatever the caller's is.
+    for name in "COLUMNS", "LINES":
+        os.environ.pop(name, None)
 
 
 def screen(s):
@@ -196,7 +199,7 @@ def taken(s):
     os.dup2(s.slave, 0)
     os.dup2(s.slave, 1)
     curses.initscr().refresh()
-    return bool(select.select([s.master], [], [], 10)[0])
+    return bool(select.select([s.master], [], [], 60)[0])
 
 
 def saved_window(s):
