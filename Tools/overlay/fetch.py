@@ -132,7 +132,11 @@ def cache_folder():
     own = os.environ.get("LDP_CACHE")
     if own:
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ldp"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ldp"
+    except RuntimeError:
+        raise OverlayError("there is no home folder to keep what is downloaded in: set LDP_CACHE"
+                           " to a folder that can be written") from None
 
 
 def sha256(path):

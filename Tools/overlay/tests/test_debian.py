@@ -129,12 +129,12 @@ class AptTest(TreeTest):
         self.unavailable(r"apt-get source failed \(Failed to fetch x\)")
 
     def test_interrupted(self):
-        self.apt("exec sleep 20")
+        self.apt("exec sleep 300")
         begin = time.monotonic()
         with mock.patch("debian.Progress.at", side_effect=KeyboardInterrupt):
             with self.assertRaises(KeyboardInterrupt):
                 self.fetch()
-        self.assertLess(time.monotonic() - begin, 15)
+        self.assertLess(time.monotonic() - begin, 200)
         self.assertFalse(self.state.exists())
 
     def test_no_apt(self):

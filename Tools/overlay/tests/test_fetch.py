@@ -7,7 +7,6 @@ import os
 import socketserver
 import tarfile
 import threading
-import time
 from unittest import mock
 
 import debian
@@ -16,6 +15,7 @@ from overlay import OverlayError
 from tests.support import TreeTest, tarball
 
 FILES = {"configure": "#!/bin/sh\n", "Lib/os.py": "x\n"}
+PATIENCE = 300          # seconds that a server has for a client which ends by itself
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -29,7 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         if trouble == "hang":
-            self.server.stop.wait(20)
+            self.server.stop.wait(PATIENCE)
             return
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
@@ -39,7 +39,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
         if trouble == "stall":
             self.wfile.flush()
-            self.server.stop.wait(20)
+            self.server.stop.wait(PATIENCE)
 
     def log_message(self, *arguments):
         pass
@@ -64,8 +64,7 @@ class FetchTest(TreeTest):
         self.cache = self.folder / "cache"
         # A proxy of the machine's has no part in what happens on 127.0.0.1.
         for patcher in (mock.patch.dict(os.environ, LDP_CACHE=str(self.cache), no_proxy="*"),
-                        mock.patch("fetch.say", lambda text: self.said.append(text)),
-                        mock.patch("fetch.TIMEOUT", 1)):
+                        mock.patch("fetch.say", lambda text: self.said.append(text))):
             patcher.start()
             self.addCleanup(patcher.stop)
         self.said = []
@@ -197,20 +196,17 @@ class NetworkTest(FetchTest):
     def test_stalled(self):
         self.serve(self.new)
         self.server.trouble = "stall"
-        begin = time.monotonic()
-        # Long enough for the first half to arrive on a busy machine.
+        # Long enough for the first half to arrive on a busy machine; the server itself ends
+        # what it says much later.
         with mock.patch.object(fetch.download, "__defaults__", (3,)):
             self.refused("no more data after")
-        self.assertLess(time.monotonic() - begin, 15)
 
     def test_no_answer(self):
         self.serve(self.new)
         self.server.trouble = "hang"
-        begin = time.monotonic()
         with mock.patch.object(fetch.download, "__defaults__", (0.5,)):
             message = self.refused("python.org: ")
         self.assertRegex(message, "no answer within 0.5 seconds|timed out")
-        self.assertLess(time.monotonic() - begin, 15)
 
     def test_no_network(self):
         self.refused("python.org: cannot be reached", "Debian: no apt-get here",
@@ -237,6 +233,12 @@ class NetworkTest(FetchTest):
         self.serve(self.new)
         self.cache.write_text("a file")
         self.refused("set LDP_CACHE to a folder that can be written")
+
+    def test_no_home(self):
+        del os.environ["LDP_CACHE"]
+        os.environ.pop("XDG_CACHE_HOME", None)      # both are given back after the test
+        with mock.patch("pathlib.Path.home", side_effect=RuntimeError("no home")):
+            self.refused("no home folder", "set LDP_CACHE")
 
 
 class DiskTest(FetchTest):
