@@ -15,27 +15,21 @@
 
 #ifdef LOCKDOWN_RING_LINUX
 
-#include <dirent.h>               // opendir()
 #include <errno.h>
-#include <fcntl.h>                // O_PATH
 #include <pthread.h>
 #include <sched.h>                // sched_yield()
 #include <signal.h>               // sigfillset()
-#include <stdio.h>                // fopen()
-#include <sys/personality.h>      // READ_IMPLIES_EXEC
 #include <sys/prctl.h>            // PR_SET_NO_NEW_PRIVS
 #include <sys/resource.h>         // RLIMIT_CORE
-#include <sys/stat.h>             // stat()
 #include <sys/syscall.h>          // syscall()
 #include <unistd.h>
 
+#include <linux/capability.h>     // CAP_NET_ADMIN
 #include <linux/filter.h>         // struct sock_filter
 #include <linux/seccomp.h>        // SECCOMP_SET_MODE_FILTER
 
 #define CREATE_RULESET_VERSION 1
 #define RESTRICT_SELF_SYNC     8        // for all threads
-#define UNSHARE_THREAD         0x00010000
-#define ASK_PERSONALITY        0xFFFFFFFF
 
 struct _PyLockdown_ring {
     uint32_t keep;
@@ -68,73 +62,7 @@ cannot(struct _PyLockdown_ring *ring, int level, const char *why, int error)
     return -1;
 }
 
-/* ---- threads ------------------------------------------------------------------ */
-
-/* Is this the process's only thread, the kernel's view?  Where it cannot be
-   told there may be more. */
-static int
-is_only_thread(void)
-{
-    // Asks for nothing but what it is: fails if there is another thread.
-    if (syscall(SYS_unshare, UNSHARE_THREAD) == 0) {
-        return 1;
-    }
-    if (errno == EINVAL) {
-        return 0;
-    }
-    // A container's own filter may not let that through.
-    struct stat status;
-    return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3;
-}
-
-/* The number behind a word of a status file of /proc, or -1. */
-static long
-status_of(const char *path, const char *word)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return -1;
-    }
-    char line[256];
-    long number = -1;
-    while (number < 0 && fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, word, strlen(word)) == 0) {
-            number = strtol(line + strlen(word), NULL, 10);
-        }
-    }
-    fclose(file);
-    return number;
-}
-
-/* The kernel puts one filter over all threads only if none has one of its own.
-   Returns 1 if so, 0 if not, -1 if it cannot be told. */
-static int
-threads_agree(void)
-{
-    static const char word[] = "Seccomp_filters:";
-    long own = status_of("/proc/thread-self/status", word);
-    DIR *folder = own >= 0 ? opendir("/proc/self/task") : NULL;
-    if (folder == NULL) {
-        return -1;
-    }
-    int agree = 1;
-    struct dirent *entry;
-    while (agree == 1 && (entry = readdir(folder)) != NULL) {
-        if (entry->d_name[0] == '.') {
-            continue;
-        }
-        char path[64 + sizeof(entry->d_name)];
-        PyOS_snprintf(path, sizeof(path), "/proc/self/task/%s/status",
-                      entry->d_name);
-        long other = status_of(path, word);
-        // A thread that has ended meanwhile has no file.
-        if (other >= 0 && other != own) {
-            agree = 0;
-        }
-    }
-    closedir(folder);
-    return agree;
-}
+/* ---- a thread that tries ----------------------------------------------------------- */
 
 /* A process may have little memory left, and the threads here do little. */
 #define THREAD_STACK (256 << 10)
@@ -192,10 +120,34 @@ restrict_files(const struct _PyLockdown_ring *ring, uint32_t flags)
            ? 0 : errno;
 }
 
+/* A superuser's socket that asks for the names of interfaces could change them as
+   well, by a message that no filter reads. */
 static int
-give_up_privileges(void)
+give_up_interfaces(void)
 {
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    const uint32_t bit = UINT32_C(1) << CAP_NET_ADMIN;
+    if (syscall(SYS_capget, &head, sets) != 0) {
+        return errno;
+    }
+    if (!(sets[0].permitted & bit)) {
+        return 0;
+    }
+    sets[0].effective &= ~bit;
+    sets[0].permitted &= ~bit;
+    sets[0].inheritable &= ~bit;
+    return syscall(SYS_capset, &head, sets) == 0 ? 0 : errno;
+}
+
+static int
+give_up_privileges(const struct _PyLockdown_ring *ring)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return errno;
+    }
+    return (ring->keep & (Py_LOCKDOWN_ENV | Py_LOCKDOWN_NET | Py_LOCKDOWN_PROC))
+           == Py_LOCKDOWN_ENV ? give_up_interfaces() : 0;
 }
 
 /* What a trial found, as errnos. */
@@ -212,7 +164,7 @@ try_ring(void *arg)
 {
     struct trial *trial = arg;
     trial->thread = (pid_t)syscall(SYS_gettid);
-    trial->privileges = give_up_privileges();
+    trial->privileges = give_up_privileges(trial->ring);
     if (trial->ring->ruleset >= 0) {
         trial->files = restrict_files(trial->ring, 0);
     }
@@ -254,7 +206,7 @@ prepare_files(struct _PyLockdown_ring *ring)
         return cannot(ring, LOCKDOWN_LEVEL_CALLS, "with \"fs.write\" kept, this "
                       "kernel's Landlock would let no file be moved", 0);
     }
-    if (ring->sync == 0 && !is_only_thread()) {
+    if (ring->sync == 0 && !_PyLockdown_IsOnlyThread()) {
         return cannot(ring, LOCKDOWN_LEVEL_CALLS,
                       "there is more than one thread, and this kernel's Landlock "
                       "holds only the one that calls it; lock before threads are "
@@ -282,19 +234,25 @@ makes_code(uint32_t keep)
 #ifdef _Py_JIT
     return "this interpreter has a JIT, which needs memory to be executable";
 #endif
-    // In a process of that personality all memory that can be read is code.  A
-    // ring that stands lets nobody ask.
-    if (_PyRuntime.lockdown.kernel < LOCKDOWN_LEVEL_CALLS
-        && (personality(ASK_PERSONALITY) & READ_IMPLIES_EXEC) != 0)
-    {
-        return "all memory of this process is executable (READ_IMPLIES_EXEC)";
-    }
 #ifdef PY_HAVE_PERF_TRAMPOLINE
     if (_PyIsPerfTrampolineActive()) {
         return "the perf trampoline needs memory to be executable";
     }
 #endif
     return NULL;
+}
+
+/* Does the process have something from before that a ring does not hold? */
+static const char *
+found_before(uint32_t keep)
+{
+    const struct _lockdown_runtime_state *state = &_PyRuntime.lockdown;
+    if (!state->kernel_calls) {
+        return _PyLockdown_FindBefore(keep);
+    }
+    // A ring that stands lets nobody look, and nothing of the kind be made.
+    return state->kernel < LOCKDOWN_LEVEL_CALLS
+           ? "the ring that stands has reached no more than level 1" : NULL;
 }
 
 /* Find out whether the kernel does what is wanted of it; 0, or -1 with an exception
@@ -349,6 +307,10 @@ prepare(struct _PyLockdown_ring *ring, int processors)
         }
         wanted.executable = 1;
     }
+    const char *past = found_before(ring->keep);
+    if (past != NULL && cannot(ring, LOCKDOWN_LEVEL_PARTIAL, past, 0) < 0) {
+        return -1;
+    }
 #ifdef LOCKDOWN_MUTANT
     wanted.trap = _PyLockdown_PrepareWitness();
     if (wanted.trap) {
@@ -363,6 +325,11 @@ prepare(struct _PyLockdown_ring *ring, int processors)
     if (!wanted.partial && !wanted.trap && prepare_files(ring) < 0) {
         return -1;
     }
+    if ((ring->keep & (Py_LOCKDOWN_ENV | Py_LOCKDOWN_NET)) != 0
+        && (ring->keep & (Py_LOCKDOWN_IMPORT | Py_LOCKDOWN_CODE)) == 0 && !wanted.partial)
+    {
+        _PyLockdown_LoadNameServices();
+    }
     int standing = _PyRuntime.lockdown.kernel > 0;
     // What a fork's parent could do, a fork can.
     if ((ring->ruleset < 0 || !_PyRuntime.lockdown.ring_tried)
@@ -371,8 +338,8 @@ prepare(struct _PyLockdown_ring *ring, int processors)
         return -1;
     }
     // A ring that stands was put over all threads alike.
-    if (!standing && !is_only_thread()) {
-        int agree = threads_agree();
+    if (!standing && !_PyLockdown_IsOnlyThread()) {
+        int agree = _PyLockdown_ThreadsAgree();
         if (agree == 0 || (agree < 0 && ring->required)) {
             return cannot(ring, LOCKDOWN_LEVEL_NONE,
                           agree == 0 ? "a thread has a filter of its own"
@@ -465,16 +432,16 @@ apply(struct _PyLockdown_ring *ring)
     if (!(ring->keep & Py_LOCKDOWN_PROC)) {
         error = _PyLockdown_HoldLibrary(ring->arenas);
         // A ring that stands lets no limit be changed.
-        if (error == 0 && _PyRuntime.lockdown.kernel < LOCKDOWN_LEVEL_CALLS) {
+        if (error == 0 && !_PyRuntime.lockdown.kernel_calls) {
             error = hold_core();
         }
     }
     if (error == 0) {
-        error = give_up_privileges();
+        error = give_up_privileges(ring);
     }
     if (error == 0 && ring->ruleset >= 0) {
         // A thread may have been started since by code that holds no GIL.
-        if (!ring->sync && !is_only_thread()) {
+        if (!ring->sync && !_PyLockdown_IsOnlyThread()) {
             error = EBUSY;
         }
         else {
@@ -482,12 +449,21 @@ apply(struct _PyLockdown_ring *ring)
         }
         close(ring->ruleset);
         ring->ruleset = -1;
-        if (error != 0 && !ring->required) {
+        if (error == 0) {
+            _PyRuntime.lockdown.kernel_files = 1;
+        }
+        else if (!ring->required) {
             ring->level = Py_MIN(ring->level, LOCKDOWN_LEVEL_CALLS);
             error = 0;
         }
     }
-    return error != 0 ? error : set_filter(ring, LOCKDOWN_FILTER_SYNC);
+    if (error == 0) {
+        error = set_filter(ring, LOCKDOWN_FILTER_SYNC);
+    }
+    if (error == 0 && !(ring->keep & Py_LOCKDOWN_PROC)) {
+        _PyRuntime.lockdown.kernel_calls = 1;
+    }
+    return error;
 }
 
 void

@@ -19,6 +19,8 @@
     CALL(bind, 49, 200) \
     CALL(bpf, 321, 280) \
     CALL(brk, 12, 214) \
+    CALL(capget, 125, 90) \
+    CALL(capset, 126, 91) \
     CALL(chdir, 80, 49) \
     CALL(chmod, 90, -1) \
     CALL(chown, 92, -1) \

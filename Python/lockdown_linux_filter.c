@@ -125,7 +125,8 @@ put_rule(program *out, const _PyLockdown_rule *one)
         rest -= test_length[one->tests[i].kind];
         put_test(out, &one->tests[i], rest);
     }
-    put_answer(out, SECCOMP_RET_ALLOW);
+    put(out, BPF_RET | BPF_K,
+        one->refuses ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_ALLOW, 0, 0);
 }
 
 /* ---- from a number to what is done with it ---------------------------------------- */

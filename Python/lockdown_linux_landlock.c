@@ -50,10 +50,7 @@ static void
 fill_ruleset(struct ruleset *held, uint32_t keep, int abi)
 {
     memset(held, 0, sizeof(*held));
-    held->files = FILE_EXECUTE | FILE_WRITE | FOLDER_CHANGES;
-    if (!(keep & Py_LOCKDOWN_IMPORT)) {
-        held->files |= FILE_READ | FOLDER_READ;
-    }
+    held->files = FILE_EXECUTE | FILE_WRITE | FILE_READ | FOLDER_READ | FOLDER_CHANGES;
     held->files |= abi >= LANDLOCK_TRUNCATE ? FILE_TRUNCATE : 0;
     // Without a rule no file moves to another folder, whatever is held.
     held->files |= abi >= LANDLOCK_REFER ? FILE_REFER : 0;
@@ -97,10 +94,20 @@ allow_beneath(int ruleset, const char *path, uint64_t allowed)
     return error;
 }
 
-/* Where names of hosts, users, zones and locales are, and libraries for them. */
+/* Where names of hosts, users, zones and locales are, and what the C library and
+   others count: processors, memory, load.  Not the rest of /run and /var/lib, where
+   a superuser finds the secrets of others, and not other processes. */
 static const char * const tables_of_the_system[] = {
-    "/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib", "/proc", "/sys", "/dev",
+    "/etc", "/usr", "/etc/resolv.conf", "/run/NetworkManager", "/run/connman",
+    "/run/nscd", "/run/resolvconf", "/run/systemd", "/run/utmp", "/var/cache/nscd",
+    "/var/db", "/var/lib/extrausers", "/var/lib/misc", "/var/lib/sss",
+    "/proc/cpuinfo", "/proc/loadavg", "/proc/meminfo", "/proc/self", "/proc/stat",
+    "/proc/sys", "/sys/devices/system",
+    "/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero",
 };
+/* A terminal's name is looked for in a list, if it is told nowhere else. */
+static const char folder_of_terminals[] = "/dev";
+
 /* Where shared memory, semaphores and terminals are. */
 static const char * const objects_of_the_system[] = {
     "/dev/shm", "/dev/pts", "/dev/ptmx", "/dev/tty",
@@ -118,9 +125,9 @@ static int
 allow_files(int ruleset, uint64_t allowed)
 {
     // Where a ring stands that lets no folder be read it has left this out already.
-    if (_PyRuntime.lockdown.kernel >= LOCKDOWN_LEVEL_FILES
+    if (_PyRuntime.lockdown.kernel_files
         && !(_PyRuntime.lockdown.kernel_keep
-             & (Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_FS_SPECIAL)))
+             & (Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_IMPORT | Py_LOCKDOWN_FS_SPECIAL)))
     {
         return allow_beneath(ruleset, "/", allowed);
     }
@@ -157,17 +164,16 @@ allow_files(int ruleset, uint64_t allowed)
 static int
 add_rules(int ruleset, const struct ruleset *held, uint32_t keep)
 {
-    // Folders can only be let be with all that is beneath: listing what is no file
-    // the first ring refuses.
+    // Folders can only be let be with all that is beneath, and the root folder is to
+    // be listed: listing what is no file the first ring refuses.
     uint64_t files = 0, folders = 0;
-    if (keep & Py_LOCKDOWN_FS_READ) {
+    if (keep & (Py_LOCKDOWN_FS_READ | Py_LOCKDOWN_IMPORT)) {
         files |= FILE_READ;
         folders |= FOLDER_READ;
     }
     if (keep & Py_LOCKDOWN_FS_WRITE) {
         // New files are opened for reading too; the filter tells them apart.
-        files |= FILE_READ | FILE_WRITE | FILE_TRUNCATE;
-        folders |= FOLDER_CHANGES | FILE_REFER;
+        files |= FILE_READ | FILE_WRITE | FILE_TRUNCATE | FOLDER_CHANGES | FILE_REFER;
     }
     int error = allow_beneath(ruleset, "/", held->files & folders);
     if (error == 0 && (held->files & files) != 0) {
@@ -175,12 +181,15 @@ add_rules(int ruleset, const struct ruleset *held, uint32_t keep)
                 ? allow_beneath(ruleset, "/", held->files & files)
                 : allow_files(ruleset, held->files & files);
     }
-    uint64_t reads = held->files & (FILE_READ | FOLDER_READ);
-    if ((keep & (Py_LOCKDOWN_NET | Py_LOCKDOWN_ENV)) && reads != 0) {
+    if (keep & (Py_LOCKDOWN_NET | Py_LOCKDOWN_ENV | Py_LOCKDOWN_IMPORT)) {
         for (size_t i = 0; error == 0
              && i < Py_ARRAY_LENGTH(tables_of_the_system); i++)
         {
-            error = allow_beneath(ruleset, tables_of_the_system[i], reads);
+            error = allow_beneath(ruleset, tables_of_the_system[i],
+                                  FILE_READ | FOLDER_READ);
+        }
+        if (error == 0) {
+            error = allow_beneath(ruleset, folder_of_terminals, FOLDER_READ);
         }
     }
     if (keep & Py_LOCKDOWN_IPC) {

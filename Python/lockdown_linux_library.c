@@ -27,7 +27,7 @@
 ssize_t
 _PyLockdown_SendMessage(int fd, const struct msghdr *message, int flags)
 {
-    if (_PyRuntime.lockdown.kernel < LOCKDOWN_LEVEL_CALLS
+    if (!_PyRuntime.lockdown.kernel_calls
         || message->msg_name != NULL || message->msg_controllen != 0)
     {
         return sendmsg(fd, message, flags);
@@ -109,6 +109,52 @@ _PyLockdown_WarmUp(void)
     (void)dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
     // The texts of errors, in the user's language.
     (void)strerror(EPERM);
+}
+
+/* The databases of names that Python asks. */
+static const char * const databases[] = {
+    "group", "hosts", "initgroups", "networks", "passwd", "protocols", "services",
+};
+
+/* Is this line of nsswitch.conf about one of them?  Then what names its services. */
+static char *
+services_of(char *line)
+{
+    line += strspn(line, " \t");
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(databases); i++) {
+        size_t length = strlen(databases[i]);
+        if (strncmp(line, databases[i], length) == 0) {
+            char *rest = line + length + strspn(line + length, " \t");
+            return *rest == ':' ? rest + 1 : NULL;
+        }
+    }
+    return NULL;
+}
+
+void
+_PyLockdown_LoadNameServices(void)
+{
+#ifdef __GLIBC__
+    FILE *file = fopen("/etc/nsswitch.conf", "re");
+    char line[512];
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        line[strcspn(line, "#\n")] = '\0';
+        char *state, *services = services_of(line);
+        // What stands between services, in brackets, is no library's name.
+        for (char *one = services == NULL ? NULL : strtok_r(services, " \t", &state);
+             one != NULL; one = strtok_r(NULL, " \t", &state))
+        {
+            char name[64];
+            PyOS_snprintf(name, sizeof(name), "libnss_%s.so.2", one);
+            if (strpbrk(one, "[]=/") == NULL) {
+                (void)dlopen(name, RTLD_NOW | RTLD_LOCAL);
+            }
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+#endif
 }
 
 #define ZONE_FILE ":/etc/localtime"

@@ -9,7 +9,6 @@
 #ifdef LOCKDOWN_RING_LINUX
 
 #include <errno.h>
-#include <fcntl.h>                // O_ACCMODE
 #include <sys/mman.h>             // PROT_EXEC
 #include <sys/socket.h>           // AF_UNIX
 
@@ -37,17 +36,6 @@ static const struct {
 
 typedef _PyLockdown_rule rule;
 
-#define IS(argument, value)         {BITS, argument, 0xFFFFFFFF, value}
-#define MASKED(argument, mask, value) {BITS, argument, mask, value}
-#define WITHOUT(argument, mask)     {BITS, argument, mask, 0}
-/* One of the numbers from `first` on whose bits are in `set`. */
-#define IN_SET(argument, first, set) {ONE_OF, argument, set, first}
-#define IS_NULL(argument)           {NULL_POINTER, argument, 0, 0}
-/* The process's own id. */
-#define IS_SELF(argument)           {SELF, argument, 0, 0}
-#define ANY(name)                   {CALL_##name, {{NO_TEST}}}
-#define BIT(number)                 (UINT32_C(1) << (number))
-
 /* ---- open whatever is kept --------------------------------------------------- */
 
 /* Descriptors are what the process holds.  A filter cannot tell a number that
@@ -65,11 +53,13 @@ static const rule held_descriptors[] = {
     ANY(fsync),
     ANY(ftruncate),
     ANY(getdents64),
-    // isatty(), a terminal's size and modes (curses, readline, getpass; readline
-    // writes back the size that it has read), what can be read, and the timeouts
-    // of sockets.
+    // isatty(), a terminal's size and modes (curses, readline, getpass), what can be
+    // read, and the timeouts of sockets.
     {CALL_ioctl, {IN_SET(1, 0x5401, BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(8)
-                         | BIT(9) | BIT(10) | BIT(18) | BIT(19) | BIT(26))}},
+                         | BIT(9) | BIT(10) | BIT(18) | BIT(26))}},
+    // Another size has a signal sent to all who use the terminal.  readline writes
+    // back the one that it has read, and does not ask how that went.
+    {.call = CALL_ioctl, .tests = {IS(1, 0x5414)}, .refuses = 1},
     {CALL_ioctl, {IS(1, 0x5421)}},                               // FIONBIO
     {CALL_ioctl, {IS(1, 0x5451)}},                               // FIOCLEX
     ANY(lseek),
@@ -204,267 +194,7 @@ static const rule own_signals[] = {
     {CALL_tgkill, {IS_SELF(0)}},
 };
 
-/* ---- open while some right is left ------------------------------------------- */
-
-/* A later lock puts up another filter: it can only take more away. */
-static const rule locking_further[] = {
-    ANY(landlock_add_rule),
-    ANY(landlock_create_ruleset),
-    ANY(landlock_restrict_self),
-    {CALL_prctl, {IN_SET(0, 38, BIT(0) | BIT(1))}},       // no new privileges
-    {CALL_seccomp, {IS(0, SECCOMP_SET_MODE_FILTER),
-                    WITHOUT(1, ~(uint32_t)(LOCKDOWN_FILTER_SYNC
-                                           | LOCKDOWN_FILTER_SPEC_ALLOW))}},
-    // Does nothing; fails if there is another thread.
-    {CALL_unshare, {IS(0, 0x00010000)}},                  // CLONE_THREAD
-};
-
-/* ---- open for the rights that are kept ---------------------------------------- */
-
-#define O_TMPFILE_BIT 020000000
-#define CHANGES_FILES (O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE_BIT)
-
-/* Which path a call names is not seen: ring two opens them all for a right that
-   needs some.  Whatever goes by paths looks first what is there. */
-static const rule looking[] = {
-    ANY(access),
-    ANY(faccessat),
-    ANY(faccessat2),
-    ANY(lstat),
-    ANY(newfstatat),
-    ANY(stat),
-    ANY(statfs),
-    ANY(statx),
-};
-
-/* Not for fs.read alone: names of hosts and users are in files, and code is
-   loaded from them. */
-static const rule reading[] = {
-    {CALL_open, {WITHOUT(1, CHANGES_FILES)}},
-    {CALL_openat, {WITHOUT(2, CHANGES_FILES)}},
-    ANY(readlink),
-    ANY(readlinkat),
-};
-
-/* A path is walked name by name (lockdown_special.c), by descriptors that open
-   nothing: with O_PATH only the other two flags of that walk have a meaning. */
-#define O_PATH_BIT 010000000
-
-static const rule walking[] = {
-    ANY(fstatfs),
-    {CALL_openat, {MASKED(2, O_PATH_BIT, O_PATH_BIT)}},
-    ANY(readlinkat),
-};
-
-static const rule looking_around[] = {
-    ANY(chdir),
-    {CALL_fcntl, {IS(1, F_SETFD), IS(2, FD_CLOEXEC)}},    // fdopendir()
-    ANY(getdents),
-    ANY(getxattr),
-    ANY(lgetxattr),
-    ANY(listxattr),
-    ANY(llistxattr),
-};
-
-static const rule writing[] = {
-    ANY(chmod),
-    ANY(chown),
-    ANY(creat),
-    ANY(fchmodat),
-    ANY(fchmodat2),
-    ANY(fchownat),
-    ANY(futimesat),
-    ANY(lchown),
-    ANY(link),
-    ANY(linkat),
-    ANY(lremovexattr),
-    ANY(lsetxattr),
-    ANY(mkdir),
-    ANY(mkdirat),
-    ANY(mknod),
-    ANY(mknodat),
-    {CALL_open, {MASKED(1, O_ACCMODE, O_WRONLY)}},
-    {CALL_openat, {MASKED(2, O_ACCMODE, O_WRONLY)}},
-    // In a new file there is nothing to read.
-    {CALL_open, {MASKED(1, O_ACCMODE | O_CREAT | O_EXCL, O_RDWR | O_CREAT | O_EXCL)}},
-    {CALL_openat, {MASKED(2, O_ACCMODE | O_CREAT | O_EXCL, O_RDWR | O_CREAT | O_EXCL)}},
-    {CALL_openat, {MASKED(2, O_ACCMODE | O_TMPFILE_BIT, O_RDWR | O_TMPFILE_BIT)}},
-    // utime(fd) and chmod(fd) go by the descriptor.
-    ANY(fchmod),
-    ANY(fchown),
-    ANY(fremovexattr),
-    ANY(fsetxattr),
-    ANY(removexattr),
-    ANY(rename),
-    ANY(renameat),
-    ANY(renameat2),
-    ANY(rmdir),
-    ANY(setxattr),
-    ANY(symlink),
-    ANY(symlinkat),
-    ANY(sync),
-    ANY(syncfs),
-    ANY(truncate),
-    ANY(umask),
-    ANY(unlink),
-    ANY(unlinkat),
-    ANY(utime),
-    ANY(utimensat),
-    ANY(utimes),
-};
-
-static const rule opening_anyhow[] = {
-    ANY(open),
-    ANY(openat),
-};
-
-/* What os does with a number beyond what an object does with its own. */
-static const rule raw_descriptors[] = {
-    ANY(accept),
-    ANY(accept4),
-    {CALL_close_range, {IS(2, 0)}},
-    ANY(eventfd2),
-    ANY(copy_file_range),
-    {CALL_fcntl, {IS(1, F_SETFD)}},
-    // O_ASYNC would have signals sent.
-    {CALL_fcntl, {IS(1, F_SETFL), WITHOUT(2, O_ASYNC)}},
-    ANY(sendfile),
-    ANY(splice),
-    ANY(timerfd_gettime),
-    ANY(timerfd_settime),
-    ANY(wait4),
-    ANY(waitid),
-};
-
-static const rule raw_descriptors_read[] = {
-    ANY(fchdir),
-    ANY(fgetxattr),
-    ANY(flistxattr),
-    ANY(fstatfs),
-};
-
-static const rule raw_descriptors_written[] = {
-    ANY(fadvise64),
-    ANY(fallocate),
-};
-
-static const rule network[] = {
-    ANY(bind),
-    ANY(connect),
-    ANY(getsockopt),
-    ANY(listen),
-    ANY(recvmmsg),
-    ANY(sendmmsg),
-    ANY(sendmsg),
-    ANY(sendto),
-    ANY(setsockopt),
-    ANY(socket),
-    ANY(socketpair),
-};
-
-static const rule identity[] = {
-    // The kernel tells the names of interfaces and addresses by netlink.
-    ANY(bind),
-    ANY(clock_getres),
-    ANY(clock_gettime),
-    ANY(clock_nanosleep),
-    ANY(getcwd),
-    ANY(getegid),
-    ANY(geteuid),
-    ANY(getgid),
-    ANY(getgroups),
-    ANY(getpgid),
-    ANY(getpgrp),
-    ANY(getppid),
-    ANY(getpriority),
-    ANY(getresgid),
-    ANY(getresuid),
-    ANY(getrlimit),
-    ANY(getrusage),
-    ANY(getsid),
-    ANY(getsockopt),
-    ANY(getuid),
-    {CALL_ioctl, {IS(1, 0x540F)}},                        // TIOCGPGRP
-    {CALL_ioctl, {IS(1, 0x5429)}},                        // TIOCGSID
-    {CALL_ioctl, {IS(1, 0x80045430)}},                    // TIOCGPTN
-    {CALL_ioctl, {IS(1, 0x8910)}},                        // SIOCGIFNAME
-    {CALL_ioctl, {IS(1, 0x8912)}},                        // SIOCGIFCONF
-    {CALL_ioctl, {IS(1, 0x8933)}},                        // SIOCGIFINDEX
-    {CALL_prlimit64, {IS_NULL(2)}},
-    ANY(sched_getaffinity),
-    ANY(sched_getparam),
-    ANY(sched_getscheduler),
-    ANY(sched_rr_get_interval),
-    ANY(sendto),
-    // Of netlink's families only the one that tells of interfaces.
-    {CALL_socket, {IS(0, AF_NETLINK), IS(2, 0)}},
-    {CALL_socket, {IS(0, AF_UNIX),
-                   MASKED(1, ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_DGRAM)}},
-    ANY(sysinfo),
-    ANY(times),
-    ANY(uname),
-};
-
-/* Libraries are mapped from their files. */
-static const rule loading_libraries[] = {
-    {CALL_mmap, {WITHOUT(3, MAP_ANONYMOUS)}},
-};
-
-static const rule executable_memory[] = {
-    ANY(mmap),
-    ANY(mprotect),
-};
-
-/* Pipes, pairs of terminals, and shared memory and semaphores, which are files
-   in a folder of their own: Landlock holds the paths to that. */
-static const rule objects_of_the_system[] = {
-    ANY(eventfd),
-    ANY(eventfd2),
-    {CALL_ioctl, {IS(1, 0x80045430)}},                    // TIOCGPTN
-    {CALL_ioctl, {IS(1, 0x40045431)}},                    // TIOCSPTLCK
-    {CALL_ioctl, {IS(1, 0x5441)}},                        // TIOCGPTPEER
-    ANY(link),
-    ANY(linkat),
-    ANY(memfd_create),
-    ANY(open),
-    ANY(openat),
-    ANY(pipe),
-    ANY(pipe2),
-    ANY(timerfd_create),
-    ANY(unlink),
-    ANY(unlinkat),
-};
-
-/* Descriptors travel beside a message. */
-static const rule messages[] = {
-    ANY(sendmsg),
-};
-
-static const rule copies_of_descriptors[] = {
-    ANY(dup),
-    ANY(dup2),
-    {CALL_fcntl, {IS(1, F_DUPFD)}},
-    {CALL_fcntl, {IS(1, F_DUPFD_CLOEXEC)}},
-};
-
-/* Which rights open which groups: one of `some` (0: always), and all of `all`. */
-#define GROUP(some, all, rules) {some, all, rules, Py_ARRAY_LENGTH(rules)}
-#define FS_READ   Py_LOCKDOWN_FS_READ
-#define FS_WRITE  Py_LOCKDOWN_FS_WRITE
-#define FD        Py_LOCKDOWN_FD
-#define NET       Py_LOCKDOWN_NET
-#define IMPORT    Py_LOCKDOWN_IMPORT
-#define ENV       Py_LOCKDOWN_ENV
-#define CODE      Py_LOCKDOWN_CODE
-#define RUNTIME   Py_LOCKDOWN_RUNTIME
-#define IPC       Py_LOCKDOWN_IPC
-
-static const struct group {
-    uint32_t some;
-    uint32_t all;
-    const rule *rules;
-    size_t count;
-} groups[] = {
+static const _PyLockdown_group groups[] = {
     GROUP(0, 0, held_descriptors),
     GROUP(0, 0, waiting),
     GROUP(0, 0, held_sockets),
@@ -472,24 +202,6 @@ static const struct group {
     GROUP(0, 0, threads),
     GROUP(0, 0, clocks),
     GROUP(0, 0, own_signals),
-    GROUP(Py_LOCKDOWN_ALL, 0, locking_further),
-    GROUP(FS_READ | FS_WRITE | NET | IMPORT | ENV | IPC, 0, looking),
-    GROUP(FS_READ | NET | IMPORT | ENV, 0, reading),
-    GROUP(FS_READ | FS_WRITE, 0, walking),
-    GROUP(0, FS_READ, looking_around),
-    GROUP(0, FS_WRITE, writing),
-    GROUP(0, FS_READ | FS_WRITE, opening_anyhow),
-    GROUP(0, FD, raw_descriptors),
-    GROUP(0, FD | FS_READ, raw_descriptors_read),
-    GROUP(0, FD | FS_WRITE, raw_descriptors_written),
-    GROUP(0, NET, network),
-    GROUP(0, ENV, identity),
-    GROUP(NET | IMPORT | ENV, 0, loading_libraries),
-    GROUP(0, CODE, executable_memory),
-    GROUP(0, RUNTIME | FS_WRITE, executable_memory),      // perf trampoline
-    GROUP(0, IPC, objects_of_the_system),
-    GROUP(0, FD | IPC, messages),
-    GROUP(FS_READ | IPC, FD, copies_of_descriptors),
 };
 
 /* ---- refused otherwise than by EPERM ------------------------------------------ */
@@ -560,11 +272,29 @@ is_in(short call, const short *list, size_t count)
 }
 
 static int
-is_open(const _PyLockdown_filter *wanted, const struct group *one)
+is_open(const _PyLockdown_filter *wanted, const _PyLockdown_group *group)
 {
-    return (wanted->executable && one->rules == executable_memory)
-           || ((one->some == 0 || (one->some & wanted->keep) != 0)
-               && (one->all & wanted->keep) == one->all);
+    // What makes machine code as it runs has what "code" opens.
+    uint32_t all = wanted->keep | (wanted->executable ? Py_LOCKDOWN_CODE : 0);
+    return (group->some == 0 || (group->some & wanted->keep) != 0)
+           && (group->all & all) == group->all;
+}
+
+/* Note the rules of an open group: how many each call has, and with `fill` where
+   they are. */
+static void
+note_group(const _PyLockdown_group *group, int fill, _PyLockdown_rules *found)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        const rule *one = &group->rules[i];
+        if (one->tests[0].kind == NO_TEST) {
+            found->open[one->call] = 1;
+        }
+        if (fill) {
+            found->all[found->end[one->call]] = one;
+        }
+        found->end[one->call]++;
+    }
 }
 
 int
@@ -574,15 +304,11 @@ _PyLockdown_FindRules(const _PyLockdown_filter *wanted, _PyLockdown_rules *found
     // First how many each call has, then where they are.
     for (int fill = 0; fill < 2; fill++) {
         for (size_t i = 0; i < Py_ARRAY_LENGTH(groups); i++) {
-            for (size_t j = 0; is_open(wanted, &groups[i]) && j < groups[i].count; j++) {
-                const rule *one = &groups[i].rules[j];
-                if (one->tests[0].kind == NO_TEST) {
-                    found->open[one->call] = 1;
-                }
-                if (fill) {
-                    found->all[found->end[one->call]] = one;
-                }
-                found->end[one->call]++;
+            note_group(&groups[i], fill, found);
+        }
+        for (size_t i = 0; i < _PyLockdown_group_count; i++) {
+            if (is_open(wanted, &_PyLockdown_groups_of_rights[i])) {
+                note_group(&_PyLockdown_groups_of_rights[i], fill, found);
             }
         }
         unsigned short length = 0;
@@ -605,7 +331,8 @@ _PyLockdown_AnswerOtherwise(const _PyLockdown_filter *wanted, short call)
         return SECCOMP_RET_ERRNO | ENOSYS;
     }
     // Libraries that tell names of users and hosts ask for more than they need.
-    if ((wanted->keep & (CODE | ENV | IMPORT | NET)) != 0
+    if ((wanted->keep & (Py_LOCKDOWN_CODE | Py_LOCKDOWN_ENV | Py_LOCKDOWN_IMPORT
+                         | Py_LOCKDOWN_NET)) != 0
         && (call == CALL_ioctl || call == CALL_prctl))
     {
         return SECCOMP_RET_ERRNO | EPERM;

@@ -27,7 +27,33 @@ typedef struct {
 typedef struct {
     short call;
     _PyLockdown_test tests[3];
+    unsigned char refuses;      // by EPERM, also where the rest of the call is fatal
 } _PyLockdown_rule;
+
+#define IS(argument, value)         {BITS, argument, 0xFFFFFFFF, value}
+#define MASKED(argument, mask, value) {BITS, argument, mask, value}
+#define WITHOUT(argument, mask)     {BITS, argument, mask, 0}
+/* One of the numbers from `first` on whose bits are in `set`. */
+#define IN_SET(argument, first, set) {ONE_OF, argument, set, first}
+#define IS_NULL(argument)           {NULL_POINTER, argument, 0, 0}
+/* The process's own id. */
+#define IS_SELF(argument)           {SELF, argument, 0, 0}
+#define ANY(name)                   {CALL_##name, {{NO_TEST}}}
+#define BIT(number)                 (UINT32_C(1) << (number))
+
+/* A group of rules is open if one of `some` is kept (0: always), and all of `all`. */
+typedef struct {
+    uint32_t some;
+    uint32_t all;
+    const _PyLockdown_rule *rules;
+    size_t count;
+} _PyLockdown_group;
+
+#define GROUP(some, all, rules) {some, all, rules, Py_ARRAY_LENGTH(rules)}
+
+/* Those for rights that are kept: lockdown_linux_rights.c. */
+extern const _PyLockdown_group _PyLockdown_groups_of_rights[];
+extern const size_t _PyLockdown_group_count;
 
 /* Its number on this machine, or -1. */
 extern int _PyLockdown_NumberOfCall(short call);

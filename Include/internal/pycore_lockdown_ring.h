@@ -75,6 +75,15 @@ extern size_t _PyLockdown_BuildFilter(const _PyLockdown_filter *wanted,
 #define LOCKDOWN_FILTER_SYNC       1    // SECCOMP_FILTER_FLAG_TSYNC
 #define LOCKDOWN_FILTER_SPEC_ALLOW 4    // SECCOMP_FILTER_FLAG_SPEC_ALLOW
 
+/* lockdown_linux_before.c */
+/* Is this the process's only thread, as the kernel sees it? */
+extern int _PyLockdown_IsOnlyThread(void);
+/* Have all threads the same filters?  -1 if it cannot be told. */
+extern int _PyLockdown_ThreadsAgree(void);
+/* What the process has that a ring with these rights kept would not hold, as a text
+   for the error; NULL if there is nothing. */
+extern const char *_PyLockdown_FindBefore(uint32_t keep);
+
 /* lockdown_linux_landlock.c */
 #include <sys/syscall.h>            // SYS_landlock_create_ruleset
 
@@ -94,6 +103,9 @@ extern int _PyLockdown_MakeRuleset(uint32_t keep, int abi, int *ruleset);
 /* lockdown_linux_library.c */
 /* Have the C library look up what it keeps: in files, at first use. */
 extern void _PyLockdown_WarmUp(void);
+/* Load the libraries that tell names of users and hosts: code is loaded only while
+   "import" is kept. */
+extern void _PyLockdown_LoadNameServices(void);
 /* The same for what changes how the process works; at the lock itself.  Returns
    an errno.  The allocator is to make no more than this many arenas. */
 extern int _PyLockdown_HoldLibrary(int arenas);

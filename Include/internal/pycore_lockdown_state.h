@@ -47,6 +47,9 @@ struct _lockdown_runtime_state {
     /* The kernel ring's level, and the rights that it leaves open. */
     int kernel;
     uint32_t kernel_keep;
+    /* Its list of calls stands, and its hold of files: also at a level below these. */
+    int kernel_calls;
+    int kernel_files;
     /* The kernel does all of it, as this process or one that it is a fork of tried. */
     int ring_tried;
 

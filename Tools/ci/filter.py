@@ -23,8 +23,9 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 FOREIGN = {"i386": 0x40000003, "arm": 0x40000028}
 PACKAGES = {"x86_64": "gcc-x86-64-linux-gnu libc6-dev-amd64-cross qemu-user",
             "aarch64": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"}
-SOURCES = ("lockdown_linux.c", "lockdown_linux_filter.c", "lockdown_linux_landlock.c",
-           "lockdown_linux_library.c", "lockdown_linux_rules.c", "lockdown_special.c")
+SOURCES = ("lockdown_linux.c", "lockdown_linux_before.c", "lockdown_linux_filter.c", "lockdown_linux_landlock.c",
+           "lockdown_linux_library.c", "lockdown_linux_rights.c", "lockdown_linux_rules.c",
+           "lockdown_special.c")
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 NAMES = {ALLOW: "allow", KILL: "kill", EPERM: "EPERM", ENOSYS: "ENOSYS"}
 THREAD = 0x003D0F00         # flags of clone() as pthread_create() has them
@@ -47,7 +48,31 @@ EXPECTED = [
     ("kill", (0xFFFFFFFF,), EPERM), ("ioctl", (0, 0x5413), ALLOW), ("ioctl", (0, 0x5412), KILL),
     ("prctl", (15,), ALLOW), ("prctl", (21,), KILL), ("socketpair", (1, 1, 0), ALLOW),
     ("socketpair", (1, 2, 0), EPERM), (4000, (), ENOSYS), (0x40000000, (), KILL),
+    ("ioctl", (0, 0x5414), EPERM), ("mmap", (0, 1, 5, 2), EPERM),
 ]
+
+# The same where rights are kept.
+PRIVATE, SHARED, ANONYMOUS = 2, 1, 0x20
+KEPT = {
+    "ENV": [("mmap", (0, 1, 5, PRIVATE), EPERM), ("bind", (3, 1, 12), ALLOW),
+            ("bind", (3, 1, 16), EPERM), ("sendto", (3, 1, 20, 0, 1, 12), ALLOW),
+            ("sendto", (3, 1, 32, 0, 1, 12), EPERM), ("sendto", (3, 1, 20, 0, 1, 16), EPERM),
+            ("sendto", (3, 1, 20, 0x20000000, 1, 12), EPERM), ("socket", (16, 3, 0), ALLOW),
+            ("socket", (16, 3, 4), EPERM), ("socket", (1, 2, 0), ALLOW),
+            ("socket", (1, 1, 0), EPERM), ("socket", (2, 2, 0), EPERM),
+            ("ioctl", (0, 0x5414), EPERM), ("openat", (3, 1, 0), ALLOW),
+            ("openat", (3, 1, 1), EPERM)],
+    "NET": [("mmap", (0, 1, 5, PRIVATE), EPERM), ("sendto", (3, 1, 20, 0, 1, 16), ALLOW)],
+    "IMPORT": [("mmap", (0, 1, 5, PRIVATE), ALLOW), ("mmap", (0, 1, 7, PRIVATE), EPERM),
+               ("mmap", (0, 1, 5, SHARED), EPERM), ("mmap", (0, 1, 5, 3), EPERM),
+               ("mmap", (0, 1, 5, PRIVATE | ANONYMOUS), EPERM), ("mprotect", (0, 1, 5), EPERM)],
+    "FS_WRITE": [("mknodat", (3, 1, 0o020600), EPERM), ("mknodat", (3, 1, 0o060600), EPERM),
+                 ("mknodat", (3, 1, 0o010600), ALLOW), ("mknodat", (3, 1, 0o100600), ALLOW),
+                 ("mknodat", (3, 1, 0o600), ALLOW), ("renameat2", (3, 1, 3, 1, 1), ALLOW),
+                 ("renameat2", (3, 1, 3, 1, 4), EPERM), ("openat", (3, 1, 0), EPERM),
+                 ("openat", (3, 1, 1), ALLOW)],
+    "CODE": [("mmap", (0, 1, 7, PRIVATE | ANONYMOUS), ALLOW), ("mprotect", (0, 1, 7), ALLOW)],
+}
 
 
 class Failure(Exception):
@@ -134,33 +159,45 @@ def check(machine, tree, folder):
         raise Failure(f"{machine}: numbers of calls, here and in the kernel's headers: {wrong};"
                       f" not in the headers: {missing}")
     program = os.path.join(folder, machine)
+    parts = ("_filter.c", "_rights.c", "_rules.c")
     run(cc, "-static", objects[-1], *(name for name in objects
-                                      if "_filter.c" in name or "_rules.c" in name),
-        "-o", program)
+                                      if any(part in name for part in parts)), "-o", program)
     runner = [] if machine == platform.machine() else [f"qemu-{machine}"]
     if runner and not shutil.which(runner[0]):
         raise Failure(f"no {runner[0]}: install {PACKAGES[machine]}, or give --with-deps=apt")
-    code = [tuple(map(int, line.split())) for line in run(*runner, program).splitlines()]
+    with open(os.path.join(tree, "Include", "cpython", "lockdown.h"), encoding="ascii") as file:
+        rights = {name: 1 << int(bit) for name, bit in re.findall(
+            r"^#define Py_LOCKDOWN_(\w+) +\(UINT32_C\(1\) << (\d+)\)$", file.read(), re.MULTILINE)}
+
+    def filter_for(keep, *more):
+        lines = run(*runner, program, str(keep), *more).splitlines()
+        if not lines:
+            raise Failure(f"{machine}: no filter for {keep:#x}")
+        return [tuple(map(int, line.split())) for line in lines]
+
     asked = len(numbers)
-    for call, arguments, expected in EXPECTED:
-        number = numbers[call] if isinstance(call, str) else call
-        got = answer(code, ARCHITECTURES[machine], number, arguments)
-        if got != expected:
-            raise Failure(f"{machine}: {call}{arguments}: {NAMES.get(got, hex(got))} instead of"
-                          f" {NAMES[expected]}")
-        # Whatever it is, from another architecture it is the end.
-        for name, foreign in {**ARCHITECTURES, **FOREIGN}.items():
-            if name != machine and answer(code, foreign, number, arguments) != KILL:
-                raise Failure(f"{machine}: {call}{arguments} is open to {name}")
-        asked += 1
+    for right, rows in [("", EXPECTED), *KEPT.items()]:
+        code = filter_for(rights[right] if right else 0)
+        for call, arguments, expected in rows:
+            number = numbers[call] if isinstance(call, str) else call
+            got = answer(code, ARCHITECTURES[machine], number, arguments)
+            if got != expected:
+                raise Failure(f"{machine}: {right} {call}{arguments}: {NAMES.get(got, hex(got))}"
+                              f" instead of {NAMES[expected]}")
+            # Whatever it is, from another architecture it is the end.
+            for name, foreign in {**ARCHITECTURES, **FOREIGN}.items():
+                if name != machine and answer(code, foreign, number, arguments) != KILL:
+                    raise Failure(f"{machine}: {call}{arguments} is open to {name}")
+            asked += 1
+    code = filter_for(0)
     named = set(numbers.values())
     for number in range(451):
         if number not in named and answer(code, ARCHITECTURES[machine], number, ()) != EPERM:
             raise Failure(f"{machine}: call {number}, which no table names, is not EPERM")
         asked += 1
-    for keep in [1 << bit for bit in range(12)]:
-        if not run(*runner, program, str(keep)) or not run(*runner, program, str(keep), "partial"):
-            raise Failure(f"{machine}: no filter for {keep:#x}")
+    every = sum(rights.values())
+    for keep in [*rights.values(), every, every - rights["CODE"]]:
+        filter_for(keep), filter_for(keep, "partial")
     return len(code), asked, missing
 
 

@@ -4,7 +4,7 @@
 # what no guard has stopped.
 
 MUTANT_SOURCES=	lockdown lockdown_errors lockdown_linux lockdown_linux_filter \
-		lockdown_linux_rules lockdown_stack
+		lockdown_linux_rights lockdown_linux_rules lockdown_stack
 MUTANT_OBJS=	$(MUTANT_SOURCES:%=Python/%_mutant.o) Programs/lockdown_witness.o
 MUTANT_CC=	$(CC) -c $(PY_CORE_CFLAGS) -DLOCKDOWN_MUTANT -o $@
 

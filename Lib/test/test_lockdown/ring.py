@@ -72,6 +72,9 @@ class WitnessedTest(fresh.FolderTest):
 SOURCE = r"""
 #include <Python.h>
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/syscall.h>
 
@@ -118,9 +121,48 @@ call32(PyObject *self, PyObject *args)
     return PyLong_FromLong(result);
 }
 
+/* Run what is at an address, as a function without arguments. */
+static PyObject *
+jump(PyObject *self, PyObject *number)
+{
+    char *address = (char *)PyLong_AsUnsignedLongMask(number);
+    (void)self;
+    __builtin___clear_cache(address, address + 64);
+    return PyLong_FromLong(((long (*)(void))address)());
+}
+
+/* Start a process that shares this one's memory, and ends with it. */
+static char stack[1 << 16];
+
+static int
+wait_for_end(void *arg)
+{
+    (void)arg;
+    for (int fd = 0; fd < 100; fd++) {
+        close(fd);
+    }
+    /* No signal for the end of its parent: that one may be held in its own domain. */
+    long parent = syscall(SYS_getppid);
+    struct timespec moment = {0, 50000000};
+    while (syscall(SYS_getppid) == parent) {
+        syscall(SYS_nanosleep, &moment, NULL);
+    }
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+static PyObject *
+share_memory(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    return PyLong_FromLong(clone(wait_for_end, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL));
+}
+
 static PyMethodDef methods[] = {
     {"call", call, METH_VARARGS, NULL},
     {"call32", call32, METH_VARARGS, NULL},
+    {"jump", jump, METH_O, NULL},
+    {"share_memory", share_memory, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {
@@ -171,3 +213,38 @@ OUTER = """
 SECCOMP = {"x86_64": 317, "aarch64": 277}.get(platform.machine())
 LANDLOCK = (444, 445, 446)
 UNSHARE = {"x86_64": 272, "aarch64": 97}.get(platform.machine())
+
+PR_STATUS = """
+    |def kernel_state():
+    |    with open("/proc/thread-self/status") as file:
+    |        words = dict(line.split(":", 1) for line in file)
+    |    return [words[name].strip() for name in ("NoNewPrivs", "Seccomp", "Seccomp_filters")]
+"""
+
+
+class LevelTest(fresh.FolderTest):
+    """A test of the level that a process reaches: attempt() and check_lower()."""
+
+    def attempt(self, before="", keep="()", kernel="try", options=("-I",)):
+        return fresh.scenario(OUTER + PR_STATUS + f"""
+            |{before}
+            |state = kernel_state()
+            |try:
+            |    lockdownlib.lockdown(keep={keep}, kernel={kernel!r})
+            |    report(outcome=["done"])
+            |except lockdownlib.LockdownError as error:
+            |    report(outcome=[type(error).__name__, str(error)])
+            |status = lockdownlib.status()
+            |report(locked=status.locked, level=status.kernel)
+            |if not status.locked:
+            |    report(same=state == kernel_state())
+            """, self.folder, options=options).facts
+
+    def check_lower(self, level, words, before, **kwargs):
+        """The level is lower with "try", and "require" names the reason and changes nothing."""
+        facts = self.attempt(before, **kwargs)
+        self.assertEqual((facts["outcome"][0], facts["level"]), ("done", level))
+        facts = self.attempt(before, kernel="require", **kwargs)
+        self.assertEqual(facts["outcome"][0], "LockdownError")
+        self.assertRegex(facts["outcome"][1], words)
+        self.assertEqual((facts["locked"], facts["level"], facts["same"]), (False, 0, True))

@@ -173,7 +173,7 @@ NOT_SEEN = {
     "a thread, a channel, a queue, a variable or a table in memory": """
         _curses.* _imp.* _interpchannels.* _interpqueues.* _locale.bindtextdomain
         _multiprocessing.SemLock._rebuild* _thread.interrupt_main _tkinter.* locale.setlocale
-        os._inputhook os.confstr os.ctermid os.device_encoding os.putenv os.sysconf os.unsetenv
+        os._inputhook os.confstr os.ctermid os.device_encoding os.putenv* os.sysconf os.unsetenv
         readline.* select.poll.* signal.set_wakeup_fd ssl.get_default_verify_paths
         time.pthread_getcpuclockid time.tzset _interpreters.*""",
     "what scandir() found": "os.DirEntry.*",
