@@ -5,6 +5,7 @@ locked process: a refusal changes nothing, so the next one finds the process as 
 """
 
 import collections
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import unittest
 from test import support
+from test.support import import_helper
 
 with open(os.path.join(os.path.dirname(__file__), "child.py"), encoding="utf-8") as file:
     CHILD = file.read()
@@ -100,6 +102,21 @@ class LivingTest(unittest.TestCase):
         self.assertFalse(died(outcome), outcome)
         self.assertTrue(outcome.facts.get("lives"), outcome)
         return outcome.facts
+
+
+@contextlib.contextmanager
+def usual_stack():
+    """Meanwhile children have a stack of the usual size, whatever the caller's limit is."""
+    resource = import_helper.import_module("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    size = 8 << 20
+    if hard != resource.RLIM_INFINITY:
+        size = min(size, hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
 class Counts:

@@ -147,6 +147,11 @@ class DepthTest(fresh.LivingTest):
 
     maxDiff = None
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enterClassContext(fresh.usual_stack())
+
     def outcomes(self, table, times, run="each(table, times)"):
         """{chain: {question: how it ended}}, asked in a process that must live."""
         outcome = fresh.scenario(

@@ -44,6 +44,11 @@ def came_before(state):
 
 class KnownBugsTest(fresh.FolderTest):
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enterClassContext(fresh.usual_stack())
+
     def test_programs(self):
         counts = fresh.Counts()
         for bug in known_bugs.BUGS:
