@@ -15,9 +15,9 @@ from .checks import (check_functions, check_kind, check_names, check_sink, check
 from .errors import CellClosed, CellCrashed, LimitExceeded
 from .limits import Limits, check_kept
 from .nest import Nest, Origin
-from .run import Future, Here, OnLoop, Result, Run, Usage
+from .run import Future, Here, OnLoop, Result, Run, Usage, make_in_executor
 from .values import Malformed, OverLimit, decode, encode_parts
-from .wait import Waiter, Waker
+from .wait import Turn, Turns, Waiter, Waker
 
 CUT = "\n[output cut: its limit is {} bytes]\n"
 _ROOM = 1 << 46
@@ -49,13 +49,11 @@ class Cell:
         self._functions = check_functions(functions)
         self._sinks = (check_sink("stdout", stdout), check_sink("stderr", stderr))
         self._references = References()
-        self._services = {"function": self._call_function, "bastion": self._references.call}
         self._files = None
         if open is not None:
             from .files import Files
             self._files = Files(open, self.limits, OverLimit)
-            self._services["file"] = self._call_file
-        self._busy = threading.Lock()
+        self._turns = Turns()
         self._ending = threading.Lock()     # of the end, and of the first moment to interrupt
         self._why = None            # how the cell ended: None, "closed", or a limit's name
         self._run = None
@@ -75,10 +73,18 @@ class Cell:
         self._channel = _worker.channel
         self._channel.reader.value = self.limits.value
         self._nest = self._make_nest() if self.limits.can_nest else None
-        self._finalizer = weakref.finalize(self, _discard, _worker, self._nest, self._busy)
+        self._guard()
+        # Not before: what is not guarded yet ends when nobody has it, and this has the cell.
+        self._services = {"function": self._call_function, "bastion": self._references.call}
+        if self._files is not None:
+            self._services["file"] = self._call_file
         self._bind()
 
     # -- the start
+
+    def _guard(self):
+        """Have what it is made of end with it."""
+        self._finalizer = weakref.finalize(self, _discard, self._worker, self._nest, self._turns)
 
     def _start_worker(self):
         origin = self._origin
@@ -99,6 +105,11 @@ class Cell:
 
     # -- what is public
 
+    @classmethod
+    async def create(cls, **options):
+        """A cell, made without keeping the event loop from its work."""
+        return await make_in_executor(lambda: cls(**options), cls.close)
+
     def run(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
         """Run CODE and return its Result."""
         return self._perform(kinds.RUN, self._request(code, inputs, stdin, modules), timeout, Here())
@@ -111,13 +122,13 @@ class Cell:
     def start(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
         """Begin to run CODE in a thread; a concurrent.futures.Future of its Result."""
         request = self._request(code, inputs, stdin, modules)
-        self._take()
         future = Future(self)
         caller = Here()
+        turn = Turn()
 
         def work():
             try:
-                result = self._perform_taken(kinds.RUN, request, timeout, caller)
+                result = self._perform_taken(kinds.RUN, request, timeout, caller, turn)
             except BaseException as error:
                 if future.set_running_or_notify_cancel():
                     future.set_exception(error)
@@ -125,7 +136,7 @@ class Cell:
                 if future.set_running_or_notify_cancel():
                     future.set_result(result)
 
-        self._begin_thread(work, caller)
+        self._begin_thread(work, caller, turn)
         return future
 
     async def arun(self, code, *, inputs=None, stdin="", modules=None, timeout=None):
@@ -169,11 +180,12 @@ class Cell:
             return
         self._end("closed")
         # A run that is on finds the channel closed, and cleans up.
-        if self._busy.acquire(False):
-            try:
+        turn = Turn()
+        try:
+            if self._turns.take(turn):
                 self._clean_up()
-            finally:
-                self._busy.release()
+        finally:
+            turn.is_over = True
 
     def __enter__(self):
         return self
@@ -188,7 +200,7 @@ class Cell:
         await asyncio.get_running_loop().run_in_executor(None, self.close)
 
     def __repr__(self):
-        state = "closed" if self.closed else "busy" if self._busy.locked() else "idle"
+        state = "closed" if self.closed else "busy" if self._turns.is_taken else "idle"
         return f"<rexec.Cell, {state}>"
 
     # -- requests
@@ -230,30 +242,29 @@ class Cell:
 
     # -- one run
 
-    def _take(self):
+    def _take(self, turn):
         if self._worker.is_abandoned and self._why is None:
             self._why = "closed"        # this process is a fork of the supervisor
         if self._why is not None:
             raise self._closed()
-        if not self._busy.acquire(False):
+        if not self._turns.take(turn):
             raise RuntimeError("cell is busy")
         if self._why is not None:
-            self._busy.release()
             raise self._closed()
 
     def _perform(self, kind, request, timeout, caller):
-        self._take()
-        return self._perform_taken(kind, request, timeout, caller)
+        turn = Turn()
+        try:
+            self._take(turn)
+            return self._perform_taken(kind, request, timeout, caller, turn)
+        finally:
+            turn.is_over = True
 
     async def _perform_async(self, kind, request, timeout):
         loop = asyncio.get_running_loop()
         done = loop.create_future()
-        self._take()
-        try:
-            caller = OnLoop(loop, self._Waker(self))
-        except BaseException:       # no descriptors are left
-            self._busy.release()
-            raise
+        turn = Turn()
+        caller = OnLoop(loop, self._Waker(self))
 
         def tell(set_it, value):
             if not done.done():
@@ -261,7 +272,7 @@ class Cell:
 
         def work():
             try:
-                result = self._perform_taken(kind, request, timeout, caller)
+                result = self._perform_taken(kind, request, timeout, caller, turn)
             except BaseException as error:
                 answer = (done.set_exception, error)
             else:
@@ -271,38 +282,41 @@ class Cell:
             except RuntimeError:
                 pass    # the loop is closed
 
-        self._begin_thread(work, caller)
+        self._begin_thread(work, caller, turn)
         try:
             return await done
         except asyncio.CancelledError:
             self._end("closed")
             raise
 
-    def _begin_thread(self, work, caller):
-        """Have a thread do WORK, a run of this cell that is taken."""
-        turn = [work]       # whoever pops it gives back what was taken
+    def _begin_thread(self, work, caller, turn):
+        """Have a thread do WORK, a run of this cell, in this turn."""
+        jobs = [work]       # whoever pops it gives back what was taken
 
         def begin():
             try:
-                work = turn.pop()
+                work = jobs.pop()
             except IndexError:
                 return
             work()
 
         try:
+            self._take(turn)
             threading.Thread(target=begin, name="rexec-run", daemon=True).start()
         except BaseException:
             try:
-                turn.pop()
+                jobs.pop()
             except IndexError:      # Control-C came when it had begun, and nobody will have its result
                 self._end("closed")
             else:
-                caller.finish()
-                self._busy.release()
+                try:
+                    caller.finish()
+                finally:
+                    turn.is_over = True
             raise
 
-    def _perform_taken(self, kind, request, timeout, caller):
-        """A run; the cell is busy with it."""
+    def _perform_taken(self, kind, request, timeout, caller, turn):
+        """A run; the cell is busy with it, and this is the end of the turn."""
         try:
             check_timeout(timeout)
             if self._number and self._has_spoken():
@@ -335,11 +349,13 @@ class Cell:
                                          " with a run: the cell was closed") from error
                 raise
         finally:
-            self._run = None
-            if "input" in self._services:
-                self._services["input"] = _no_input
-            caller.finish()
-            self._busy.release()
+            try:
+                self._run = None
+                if "input" in self._services:
+                    self._services["input"] = _no_input
+                caller.finish()
+            finally:
+                turn.is_over = True
 
     def _follow(self, run):
         """Serve the run until its end."""
@@ -602,13 +618,13 @@ class Cell:
 
     def _exceed(self, limit):
         """As _finish(), where there is no run."""
-        if not self._busy.acquire(False):
-            return _exceeded(limit, self.limits, None)
+        turn = Turn()
         try:
-            self._end(limit)
-            self._clean_up()
+            if self._turns.take(turn):
+                self._end(limit)
+                self._clean_up()
         finally:
-            self._busy.release()
+            turn.is_over = True
         return _exceeded(limit, self.limits, None)
 
     def _closed(self):
@@ -627,13 +643,13 @@ def _no_input(operation, args, kwargs):
     raise ValueError("this stdin was of an earlier run")
 
 
-def _discard(worker, nest, busy):
+def _discard(worker, nest, turns):
     """A cell that nobody has any more.  At the exit of the interpreter a run may be on: that cleans
     up after itself, if there is time."""
     worker.kill()
     if nest is not None:
         nest.kill()
-    if busy.acquire(False):
+    if turns.take(Turn()):
         worker.close()
         if nest is not None:
             nest.close()

@@ -148,6 +148,7 @@ class Worker:
     stderr = None
     status = None
     life = None
+    place = None        # of a pool, by its key
 
     def __init__(self):
         for life in list(_stuck):

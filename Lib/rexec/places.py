@@ -14,16 +14,14 @@ class PoolCell(Cell):
         self._given_back = False
         self._origin = place.pool._origin
         super().__init__(_worker=worker, **options)
-        # The pool's own way instead of the one of a cell that stands alone.
-        self._finalizer.detach()
-        self._finalizer = weakref.finalize(self, place.pool._drop, place, worker, self._nest)
-        self._finalizer.atexit = False
+
+    def _guard(self):
+        # The place ends with the cell.
+        self._place.pool._had[self._place.key] = self._worker, self._nest
 
     def _clean_up(self):
         if self._given_back or self._worker.is_abandoned:
             return
-        self._given_back = True
-        self._finalizer.detach()
         self._release()
         # Nothing comes from it any more; its end is waited for elsewhere unless somebody asks
         # for what it ended by.
@@ -33,27 +31,46 @@ class PoolCell(Cell):
         self._worker.socket.close()
         if self._why != "closed":
             self._worker.close()
-        self._place.pool._take_back(self._place, self._worker, self._why)
+        self._place.pool._take_back(self._place, self._why)
+        self._given_back = True
 
 
 class Place:
-    """The right to have one cell: one of the pool's own, or the extra one of a cell that waits."""
+    """The right to have one cell: one of the pool's own, or the extra one of a cell that waits.
 
-    def __init__(self, pool, caller=None):
+    It is the pool's again when that takes it back, or when nobody has it any more: so it is not
+    lost where Control-C comes between two steps.  The pool knows it by its key.
+    """
+
+    is_free = True      # until the pool knows of it
+
+    def __init__(self, pool, caller=None, is_session=False):
         self.pool = pool
+        self.key = object()
         self.caller = caller
-        self.is_session = False
         # How many extra ones wait for each other.
         self.depth = 0 if caller is None else caller._place.depth + 1
+        self.is_free = False
+        if caller is None:
+            pool._own.add(self.key)
+        else:
+            pool._extra[caller] = (self.key, is_session)
+
+    def __del__(self):
+        if not self.is_free:
+            # This may be in the middle of anything.
+            self.pool._jobs.put((self.pool._take_back, self, None))
 
 
 class Ticket:
-    """Somebody who waits for a place.  `grant` is called with it, with the pool's lock held."""
+    """Somebody who waits for a place.  `grant` is called with it, with the pool's lock held, and
+    may be called again with another one if Control-C came before the pool knew that it was."""
 
     def __init__(self, grant, caller, is_session):
         self.grant = grant
         self.caller = caller
         self.is_session = is_session
+        self.is_granted = False
         self.future = None
 
 

@@ -17,7 +17,7 @@ from .errors import CellClosed, Error
 from .limits import Limits, check_kept
 from .nest import Origin
 from .places import Place, PoolCell, PoolFuture, Session, Ticket
-from .run import calling
+from .run import calling, make_in_executor
 
 _PROCESSORS = os.cpu_count() or 1
 # A function that a cell waits for may submit code that calls it again, and so on.
@@ -82,14 +82,17 @@ class CellPool:
         self._jobs = SimpleQueue()      # of the keepers
         self._work = SimpleQueue()      # of the runners
         self._waiting = collections.deque()
-        self._free = size
-        self._busy = 0
+        # What is counted is in sets, by keys, so that each step can be taken twice: Control-C may
+        # come between any two.
+        self._own = set()               # places of the pool's own that somebody has
         self._extra = {}                # cells that wait in a function to the place they got for it
+        self._had = {}                  # what cells are made of, worker and nest, by their places
         self._ready = collections.deque()
         self._starting = 0
-        self._takers = 0                # who wait for a worker
+        self._takers = set()            # places that wait for a worker
         self._failures = collections.deque()
-        self._idle_runners = 0
+        self._runs = set()              # submitted runs that have places
+        self._runners = 0
         self._started = 0
         self._why = collections.Counter()
         self._is_shut = False
@@ -109,6 +112,12 @@ class CellPool:
 
     # -- what is public
 
+    @classmethod
+    async def create(cls, size=None, **options):
+        """A pool, made without keeping the event loop from its work."""
+        return await make_in_executor(lambda: cls(size, **options),
+                                      lambda pool: pool.shutdown(wait=False))
+
     def submit(self, code, *, inputs=None, stdin="", modules=None, timeout=None, block=True,
                **options):
         """Run CODE in a cell of its own; a concurrent.futures.Future of its Result.
@@ -123,20 +132,26 @@ class CellPool:
         future = PoolFuture()
         future._pool = self
         caller = self._caller()
+        turn = [True]       # whoever pops it runs the code
 
         def grant(place):
             future._has_place = True
-            self._run_soon((future, place, code, request, options))
+            self._run_soon(future, (turn, place, code, request, options))
 
-        with self._lock:
-            # Who is called by a cell that waits must not wait for it.
-            while (caller is None and not self._free and self.queue is not None
-                   and not self._is_shut
-                   and sum(not t.is_session for t in self._waiting) >= self.queue):
-                if not block:
-                    raise Full
-                self._changed.wait()
-            self._ask(Ticket(grant, caller, False), future)
+        ticket = Ticket(grant, caller, False)
+        try:
+            with self._lock:
+                # Who is called by a cell that waits must not wait for it.
+                while (caller is None and len(self._own) >= self.size and self.queue is not None
+                       and not self._is_shut
+                       and sum(not t.is_session for t in self._waiting) >= self.queue):
+                    if not block:
+                        raise Full
+                    self._changed.wait()
+                self._ask(ticket, future)
+        except BaseException:
+            self._give_up(ticket)
+            raise
         return future
 
     def map(self, code, inputs_list, **options):
@@ -198,7 +213,7 @@ class CellPool:
         """Metrics as they are now."""
         with self._lock:
             why = dict(self._why)
-            return Metrics(self._started, len(self._ready), self._busy, len(self._waiting),
+            return Metrics(self._started, len(self._ready), self._busy(), len(self._waiting),
                            sum(why.values()), why)
 
     def shutdown(self, wait=True, *, cancel_futures=False):
@@ -238,7 +253,7 @@ class CellPool:
         await asyncio.get_running_loop().run_in_executor(None, self.shutdown)
 
     def __repr__(self):
-        state = "shut down" if self._is_shut else f"{self._busy} of {self.size} busy"
+        state = "shut down" if self._is_shut else f"{self._busy()} of {self.size} busy"
         return f"<rexec.CellPool, {state}>"
 
     # -- requests
@@ -277,48 +292,64 @@ class CellPool:
         ticket.future = future
         if future is not None:
             future._ticket = ticket
-        if self._free and not self._waiting:
-            self._free -= 1
-            self._grant(ticket, Place(self))
-        elif ticket.caller is not None and ticket.caller._place.depth >= _DEEPEST:
-            raise RuntimeError(f"{_DEEPEST} extra cells of the pool wait for each other already")
-        elif ticket.caller is not None and ticket.caller not in self._extra:
-            self._grant(ticket, Place(self, ticket.caller))
-        elif ticket.caller is not None and self._extra[ticket.caller].is_session:
-            raise RuntimeError("a function that a cell waits for has its extra cell already")
-        else:
-            self._waiting.append(ticket)
+        caller = ticket.caller
+        if caller is not None and (len(self._own) >= self.size or self._waiting):
+            # It gets an extra place, or waits for the one there is.
+            if caller._place.depth >= _DEEPEST:
+                raise RuntimeError(f"{_DEEPEST} extra cells of the pool wait for each other already")
+            _, is_session = self._extra.get(caller, (None, False))
+            if is_session:
+                raise RuntimeError("a function that a cell waits for has its extra cell already")
+        self._waiting.append(ticket)
+        self._dispatch()
 
-    def _grant(self, ticket, place):
-        place.is_session = ticket.is_session
-        if place.caller is not None:
-            self._extra[place.caller] = place
-        self._busy += 1
-        ticket.grant(place)
+    def _busy(self):
+        """How many places are had."""
+        return len(self._own) + len(self._extra)
 
-    def _free_place(self, place):
-        """PLACE is had by nobody any more: the next one gets it.  With the lock."""
-        self._busy -= 1
-        caller = place.caller
-        if caller is not None:
-            self._extra.pop(caller, None)
-        for ticket in self._waiting:
-            if caller is None or ticket.caller is caller:
-                self._waiting.remove(ticket)
-                self._grant(ticket, Place(self, caller))
-                break
-        else:
-            if caller is None:
-                self._free += 1
+    def _dispatch(self):
+        """Give the places that are free to those who wait.  With the lock."""
+        for ticket in list(self._waiting):
+            caller = ticket.caller
+            if not ticket.is_granted:
+                if len(self._own) < self.size:
+                    place = Place(self)
+                elif caller is not None and caller not in self._extra:
+                    place = Place(self, caller, ticket.is_session)
+                else:
+                    continue
+                ticket.grant(place)
+                ticket.is_granted = True
+            self._waiting.remove(ticket)
         self._changed.notify_all()
         self._finish_if_done()
+
+    def _take_back(self, place, why):
+        """PLACE is not had any more, and its cell has ended, as WHY says."""
+        with self._lock:
+            if place.is_free:
+                return
+            worker, nest = self._had.get(place.key, (None, None))
+            # It is another's if that one found it among those that are ready yet.
+            if worker is not None and worker.place == place.key and worker not in self._ready:
+                self._jobs.put((_discard, worker, nest))
+            self._own.discard(place.key)
+            if self._extra.get(place.caller, (None,))[0] == place.key:
+                del self._extra[place.caller]
+            self._takers.discard(place.key)
+            self._had.pop(place.key, None)
+            self._fill()
+            self._dispatch()
+            place.is_free = True
+            if why not in ("closed", None):
+                self._why[why] += 1
 
     def _wait_for_place(self):
         granted = SimpleQueue()
         ticket = Ticket(granted.put, self._caller(), True)
-        with self._lock:
-            self._ask(ticket)
         try:
+            with self._lock:
+                self._ask(ticket)
             return granted.get()
         except BaseException:
             self._give_up(ticket, granted)
@@ -337,22 +368,23 @@ class CellPool:
                 pass    # the loop is closed
 
         ticket = Ticket(grant, self._caller(), is_session)
-        with self._lock:
-            self._ask(ticket)
         try:
+            with self._lock:
+                self._ask(ticket)
             await event.wait()
         except BaseException:
             self._give_up(ticket, granted)
             raise
         return granted.get()
 
-    def _give_up(self, ticket, granted):
+    def _give_up(self, ticket, granted=None):
         """Who waited for a place does not want it any more, and may have got it."""
         with self._lock:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
-            if not granted.empty():
-                self._free_place(granted.get())
+                self._runs.discard(ticket.future)
+            while granted is not None and not granted.empty():
+                self._take_back(granted.get(), None)
             self._changed.notify_all()
             self._finish_if_done()
 
@@ -362,6 +394,7 @@ class CellPool:
             was_waiting = future._ticket in self._waiting
             if was_waiting:
                 self._waiting.remove(future._ticket)
+                self._runs.discard(future)
                 self._changed.notify_all()
                 self._finish_if_done()
             else:
@@ -374,19 +407,23 @@ class CellPool:
 
     # -- runs
 
-    def _run_soon(self, job):
+    def _run_soon(self, future, job):
         """With the lock."""
-        if self._idle_runners:
-            self._idle_runners -= 1
-        else:
+        self._runs.add(future)
+        if self._runners < len(self._runs):
             thread = threading.Thread(target=_serve, args=(self._work,), daemon=True,
                                       name="rexec-runner")
             thread.start()
             self._threads.append(thread)
-        self._work.put((self, job))
+            self._runners += 1
+        self._work.put((self, future, *job))
 
-    def _run(self, future, place, code, request, options):
+    def _run(self, future, turn, place, code, request, options):
         """One submitted run, in a thread."""
+        try:
+            turn.pop()
+        except IndexError:
+            return self._take_back(place, None)
         try:
             with self._make(place, options) as cell:
                 with self._lock:
@@ -405,38 +442,16 @@ class CellPool:
     def _make(self, place, options):
         """The cell of a place; the place is free again if there is none."""
         try:
-            worker = self._take_worker()
-            try:
-                if options["limits"].memory != self.limits.memory:
-                    worker.lower_memory(options["limits"].memory)
-                return PoolCell(place, worker, options)
-            except BaseException:
-                self._jobs.put((_discard, worker))
-                raise
+            worker = self._take_worker(place)
+            if options["limits"].memory != self.limits.memory:
+                worker.lower_memory(options["limits"].memory)
+            return PoolCell(place, worker, options)
         except BaseException:
-            with self._lock:
-                self._free_place(place)
+            self._take_back(place, None)
             raise
 
     async def _make_async(self, place, options):
-        future = asyncio.get_running_loop().run_in_executor(None, self._make, place, options)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(_close_result)
-            raise
-
-    def _take_back(self, place, worker, why):
-        """A cell has ended, as WHY says."""
-        with self._lock:
-            if why not in ("closed", None):
-                self._why[why] += 1
-            self._jobs.put((_discard, worker))
-            self._free_place(place)
-
-    def _drop(self, place, worker, nest):
-        """A cell that nobody has any more; this may be called in the middle of anything."""
-        self._jobs.put((_take_back_dropped, weakref.ref(self), place, worker, nest))
+        return await make_in_executor(lambda: self._make(place, options), PoolCell.close)
 
     def _note(self, why):
         with self._lock:
@@ -445,24 +460,31 @@ class CellPool:
     # -- workers
 
     def _fill(self):
-        """Have as many started as may be wanted.  With the lock."""
-        if self._is_over:
-            return
-        wanted = self.size + self._takers - len(self._ready) - self._starting
-        for _ in range(wanted):
-            self._starting += 1
+        """Have as many started as may be wanted: keepers do, and look again.  With the lock."""
+        for _ in range(self._wanted()):
             self._jobs.put((_start_one,))
 
-    def _take_worker(self):
+    def _wanted(self):
+        """How many more workers.  With the lock."""
+        if self._is_over:
+            return 0
+        return self.size + len(self._takers) - len(self._ready) - self._starting
+
+    def _take_worker(self, place):
+        """A worker for the cell of PLACE, which has it from now on."""
         with self._lock:
-            self._takers += 1
             try:
+                self._takers.add(place.key)
                 while True:
                     while self._ready:
-                        worker = self._ready.popleft()
+                        worker = self._ready[0]
                         if not worker.wait(0):
+                            self._had[place.key] = worker, None
+                            worker.place = place.key
+                            self._ready.popleft()
                             return worker
                         self._jobs.put((_discard, worker))
+                        self._ready.popleft()
                     if self._failures:
                         raise self._failures.popleft()
                     if self._is_over:
@@ -470,18 +492,22 @@ class CellPool:
                     self._fill()
                     self._changed.wait()
             finally:
-                self._takers -= 1
+                self._takers.discard(place.key)
                 self._fill()
 
     def _start_one(self):
-        """In a keeper: make one worker."""
+        """In a keeper: make one worker, if it is wanted."""
+        with self._lock:
+            if self._wanted() <= 0:
+                return
+            self._starting += 1
         try:
             worker = self._make_worker()
         except BaseException as error:
             with self._lock:
                 self._starting -= 1
                 # Who waits is told.  If nobody does, who comes next tries again.
-                if self._takers > self._starting + len(self._failures):
+                if len(self._takers) > self._starting + len(self._failures):
                     self._failures.append(error)
                 self._changed.notify_all()
             return
@@ -516,7 +542,7 @@ class CellPool:
 
     def _finish_if_done(self):
         """With the lock."""
-        if self._is_shut and not self._busy and not self._waiting and not self._is_over:
+        if self._is_shut and not self._busy() and not self._waiting and not self._is_over:
             self._is_over = True
             self._changed.notify_all()
             self._jobs.put((_finish, self._finalizer))
@@ -548,11 +574,11 @@ def _serve(work):
         if job is None:
             work.put(None)
             return
-        pool, arguments = job
-        pool._run(*arguments)
+        pool, future, *arguments = job
+        pool._run(future, *arguments)
         with pool._lock:
-            pool._idle_runners += 1
-        del pool, arguments, job
+            pool._runs.discard(future)
+        del pool, future, arguments, job
 
 
 def _start_one(pool):
@@ -560,26 +586,14 @@ def _start_one(pool):
         pool._start_one()
 
 
-def _discard(worker):
-    worker.close()
-
-
-def _take_back_dropped(pool, place, worker, nest):
+def _discard(worker, nest=None):
     worker.close()
     if nest is not None:
         nest.close()
-    pool = pool()
-    if pool is not None:
-        pool._take_back(place, worker, None)
 
 
 def _finish(finalizer):
     finalizer()
-
-
-def _close_result(future):
-    if not future.cancelled() and future.exception() is None:
-        future.result().close()
 
 
 def _leave(jobs, work, ready, servers, pid):

@@ -81,11 +81,7 @@ class _Starter:
                 self.thread = _thread.start_new_thread(self._serve, ())
         answer = queue.SimpleQueue()
         self.requests.put((function, args, answer))
-        try:
-            result, error = answer.get()
-        except BaseException:       # Control-C: nobody will have the worker that is being made
-            self.requests.put((_close_answer, (answer,), queue.SimpleQueue()))
-            raise
+        result, error = answer.get()
         if error is not None:
             raise error
         return result
@@ -100,13 +96,6 @@ class _Starter:
                 answer.put((None, error))
             # Whoever is waited for here would keep the last one alive.
             del function, args, answer
-
-
-def _close_answer(answer):
-    """It is there: requests are served in their order."""
-    worker, error = answer.get()
-    if error is None:
-        worker.close()
 
 
 _starter = _Starter()
@@ -176,7 +165,8 @@ class _Descriptor:
         return self._fd
 
     def __del__(self, close=os.close):
-        close(self._fd)
+        fd, self._fd = self._fd, -1
+        close(fd)
 
 
 class Worker:
@@ -184,8 +174,12 @@ class Worker:
 
     `socket` is the supervisor's end of its channel.  `stderr` is a raw file or None, `process` the
     Popen object if the worker is a child of this process, `server` the Server if it is a child of
-    that.
+    that.  One that nobody has any more, as Control-C came when it had just been made, is ended by the
+    thread that starts them.
     """
+
+    place = None        # of a pool, by its key
+    _gone = True        # until there is something to give back
 
     def __init__(self, pid, channel, stderr=None, process=None, server=None, pidfd=None):
         self.pid = pid
@@ -300,7 +294,7 @@ class Worker:
                     self._process.send_signal(number)
                 else:
                     return False
-            except (ProcessLookupError, PermissionError):
+            except OSError:         # it is gone; or it is garbage, and its descriptor went first
                 return False
             return True
 
@@ -376,6 +370,10 @@ class Worker:
         self.wait()
         self._give_back()
 
+    def __del__(self):
+        if not self._gone:
+            _starter.requests.put((self.close, (), queue.SimpleQueue()))
+
     def abandon(self):
         """In a fork of its supervisor: close what this process has of it, and leave it alone."""
         self.is_abandoned = True
@@ -389,8 +387,8 @@ class Worker:
             self._gone = True
             if self.stderr is not None:
                 self.drain()
-                self.stderr.close()
-                self.stderr = None
+                stderr, self.stderr = self.stderr, None
+                stderr.close()
             self._pidfd = None
             if self._process is not None and self._process.returncode is None:
                 self._process.returncode = 0

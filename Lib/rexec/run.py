@@ -289,6 +289,21 @@ class OnLoop:
         self.waker.close()
 
 
+async def make_in_executor(make, end):
+    """What MAKE returns, which takes a while; END it when it has come too late."""
+    future = asyncio.get_running_loop().run_in_executor(None, make)
+
+    def end_it(future):
+        if not future.cancelled() and future.exception() is None:
+            end(future.result())
+
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(end_it)
+        raise
+
+
 class Future(concurrent.futures.Future):
     """The future of a run; cancelling it ends the cell."""
 

@@ -1,8 +1,37 @@
-"""What a run waits for, in one place: its cell, its functions, and the cells inside the cell."""
+"""Whose turn it is to use a cell; and what a run waits for, in one place: its cell, its functions,
+and the cells inside the cell."""
 
 import os
 import select
 import threading
+
+
+class Turn:
+    """What somebody has who uses a cell.  It is given back by `is_over = True`, which no signal
+    interrupts, in the `finally` of a `try` in which it is taken."""
+
+    is_over = False
+
+
+class Turns:
+    """Whose turn it is."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._now = None
+
+    @property
+    def is_taken(self):
+        now = self._now
+        return now is not None and not now.is_over
+
+    def take(self, turn):
+        """False if it is somebody else's."""
+        with self._lock:
+            if self.is_taken:
+                return False
+            self._now = turn
+            return True
 
 
 class Waker:

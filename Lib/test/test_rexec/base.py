@@ -44,20 +44,29 @@ def is_gone(pid):
     return not os.path.exists(f"/proc/{pid}")
 
 
-def left_behind():
-    """What a supervisor could leak: children, descriptors, threads, temporary files."""
-    gc.collect()
-    me = os.getpid()
+def children_of(pid):
+    """The processes that it started, those that it did not ask about included."""
     children = set()
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-                if int(fields[1]) == me:
+                if int(fields[1]) == pid:
                     children.add(int(entry))
-    descriptors = set(os.listdir("/proc/self/fd"))
+    return children
+
+
+def descriptors():
+    """How many are open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def left_behind():
+    """What a supervisor could leak: children, descriptors, threads, temporary files."""
+    gc.collect()
     threads = {thread.name for thread in threading.enumerate()}
-    return children, len(descriptors), threads, set(os.listdir(tempfile.gettempdir()))
+    return (children_of(os.getpid()), descriptors(), threads,
+            set(os.listdir(tempfile.gettempdir())))
 
 
 class CellTest(unittest.TestCase):

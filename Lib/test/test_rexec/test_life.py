@@ -428,6 +428,48 @@ class HostTest(unittest.TestCase):
             print(0 < usage.memory < 64 << 20)
         """), "True")
 
+    def test_made_beside_the_loop(self):
+        """An event loop goes on while a cell or a pool is made, and may change its mind."""
+        self.assertEqual(run_host("""
+            import asyncio
+            from rexec import process
+            real, go, there = process._start, threading.Event(), threading.Event()
+            made = []
+            def start_later(*args):
+                there.set()
+                assert go.wait(60)
+                worker = real(*args)
+                made.append(worker.pid)
+                return worker
+
+            async def main():
+                process._start = start_later
+                for make, use in ((rexec.Cell.create, lambda cell: cell.arun("6*7")),
+                                  (rexec.CellPool.create, lambda pool: pool.arun("6*7"))):
+                    go.clear()
+                    asyncio.get_running_loop().call_later(0.05, go.set)
+                    async with await make(python=PYTHON) as made_one:
+                        print((await use(made_one)).value)
+                    go.clear()
+                    there.clear()
+                    task = asyncio.ensure_future(make(python=PYTHON))
+                    while not there.is_set():
+                        await asyncio.sleep(0.01)
+                    task.cancel()
+                    try:
+                        await task
+                    except asyncio.CancelledError:
+                        print("cancelled")
+                    go.set()
+                    for _ in range(6000):
+                        if len(made) % 2 == 0 and not os.path.exists(f"/proc/{made[-1]}"):
+                            break
+                        await asyncio.sleep(0.01)
+                    else:
+                        print("left")
+            asyncio.run(main())
+        """), "42\ncancelled\n42\ncancelled")
+
     def test_keyboard(self):
         """Ctrl-C in the terminal reaches the supervisor, not the cell."""
         self.assertEqual(run_host("""
@@ -451,7 +493,7 @@ class HostTest(unittest.TestCase):
                 go.wait()
                 worker = real(*args)
                 print(worker.socket.fileno() > 2)
-                made.append(worker)
+                made.append(worker.pid)
                 return worker
             made = []
             process._start = start
@@ -465,8 +507,8 @@ class HostTest(unittest.TestCase):
                 go.set()
             process._start = real
             with rexec.Cell(python=PYTHON) as cell:
-                print(cell.run("5").value, made[0].socket.fileno(), made[0]._gone)
-        """), "True\n5 -1 True")
+                print(cell.run("5").value, os.path.exists(f"/proc/{made[0]}"))
+        """), "True\n5 False")
 
     def test_as_an_ordinary_user(self):
         if os.getuid() != 0:

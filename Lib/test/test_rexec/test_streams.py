@@ -193,7 +193,7 @@ class FutureTest(CellTest):
             self.assertTrue(future.cancel())
             with self.assertRaises(concurrent.futures.CancelledError):
                 future.result(30)
-            until(lambda: not cell._busy.locked(), "free")
+            until(lambda: not cell._turns.is_taken, "free")
             self.assertTrue(cell.closed)
             cell.close()
         done = self.cell.start("1")
@@ -219,7 +219,7 @@ class FutureTest(CellTest):
                     cell = make_cell()
                     with mock.patch("threading.Thread.start", begin), self.assertRaises(KeyboardInterrupt):
                         run(cell)
-                    until(lambda: not cell._busy.locked(), "free")
+                    until(lambda: not cell._turns.is_taken, "free")
                     self.assertEqual(cell.closed, begin is after)
                     cell.close()
                     self.assertRaises(rexec.CellClosed, cell.run, "1")
