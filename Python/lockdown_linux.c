@@ -128,6 +128,11 @@ give_up_interfaces(void)
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
     const uint32_t bit = UINT32_C(1) << CAP_NET_ADMIN;
+    if (_PyRuntime.lockdown.kernel_calls
+        && !(_PyRuntime.lockdown.kernel_keep & Py_LOCKDOWN_NET))
+    {
+        return 0;           // an earlier lock has done so, and the ring lets nobody ask
+    }
     if (syscall(SYS_capget, &head, sets) != 0) {
         return errno;
     }

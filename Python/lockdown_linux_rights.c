@@ -21,8 +21,6 @@ typedef _PyLockdown_rule rule;
 
 /* A later lock puts up another filter: it can only take more away. */
 static const rule locking_further[] = {
-    ANY(capget),
-    ANY(capset),
     ANY(landlock_add_rule),
     ANY(landlock_create_ruleset),
     ANY(landlock_restrict_self),
@@ -32,6 +30,13 @@ static const rule locking_further[] = {
                                            | LOCKDOWN_FILTER_SPEC_ALLOW))}},
     // Does nothing; fails if there is another thread.
     {CALL_unshare, {IS(0, 0x00010000)}},                  // CLONE_THREAD
+};
+
+/* What a later lock does that gives up "net" and keeps "env": see
+   give_up_interfaces(). */
+static const rule giving_up[] = {
+    ANY(capget),
+    ANY(capset),
 };
 
 /* ---- open for the rights that are kept ---------------------------------------- */
@@ -287,6 +292,7 @@ static const rule copies_of_descriptors[] = {
 
 const _PyLockdown_group _PyLockdown_groups_of_rights[] = {
     GROUP(Py_LOCKDOWN_ALL, 0, locking_further),
+    GROUP(0, ENV | NET, giving_up),
     GROUP(FS_READ | FS_WRITE | NET | IMPORT | ENV | IPC, 0, looking),
     GROUP(FS_READ | NET | IMPORT | ENV, 0, reading),
     GROUP(FS_READ | FS_WRITE, 0, walking),

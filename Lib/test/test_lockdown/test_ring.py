@@ -219,7 +219,7 @@ CALLS = {
         "userfaultfd": 323, "personality": 135, "prlimit64": 302, "inotify_init1": 294,
         "timer_create": 222, "signalfd4": 289, "pkey_mprotect": 329, "mseal": 462, "vmsplice": 278,
         "mincore": 27, "setns": 308, "kcmp": 312, "pread64": 17, "pwrite64": 18, "write": 1,
-        "read": 0, "sendto": 44, "bind": 49, "mknodat": 259, "shmat": 30, "ftruncate": 77,
+        "read": 0, "sendto": 44, "bind": 49, "capget": 125, "mknodat": 259, "shmat": 30, "ftruncate": 77,
     },
     "aarch64": {
         "clone": 220, "clone3": 435, "execve": 221, "socket": 198, "connect": 203, "kill": 129,
@@ -235,7 +235,7 @@ CALLS = {
         "perf_event_open": 241, "userfaultfd": 282, "personality": 92, "prlimit64": 261,
         "inotify_init1": 26, "timer_create": 107, "signalfd4": 74, "pkey_mprotect": 288,
         "mseal": 462, "vmsplice": 75, "mincore": 232, "setns": 268, "kcmp": 272, "pread64": 67,
-        "pwrite64": 68, "write": 64, "read": 63, "sendto": 206, "bind": 200, "mknodat": 33,
+        "pwrite64": 68, "write": 64, "read": 63, "sendto": 206, "bind": 200, "capget": 90, "mknodat": 33,
         "shmat": 196, "ftruncate": 46,
     },
 }

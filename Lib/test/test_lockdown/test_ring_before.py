@@ -50,8 +50,9 @@ class BeforeTest(ring.LevelTest):
 
     @ring.needs(ring.CALLS)
     def test_io_uring(self):
+        number = test_ring.CALLS[os.uname().machine]["io_uring_setup"]
         before = "sys.path.insert(0, sys.argv[1]); from rawcalls import call; " \
-                 f"fd = call({test_ring.CALLS[os.uname().machine]['io_uring_setup']}, 4, bytearray(120))[0]; "
+                 f"fd = call({number}, 4, bytearray(120))[0]; "
         ring.raw_calls(self.folder)
         if fresh.scenario(f"|{before}\n|report(fd=fd)", self.folder).facts["fd"] < 0:
             self.skipTest("there is no io_uring here")

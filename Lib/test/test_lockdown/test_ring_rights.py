@@ -78,6 +78,9 @@ TRIED = [
      ["fs.read fs.special", "import fs.special"], ""),
     ("what only the superuser reads", "return reads(b'/var/lib/' + here.split(b'/')[-2])", READS,
      "root"),
+    # What the superuser's later lock needs that gives up "net" and keeps "env".
+    ("what another process may", "return did('capget', struct.pack('=II', 0x20080522, parent),"
+     " bytearray(24))", ["env net"], ""),
     # A terminal's size, of which its processes are told by a signal.
     ("a terminal's size", "return did('ioctl', terminal, 0x5414, bytearray(size))", [], ""),
     ("all memory is code", "return did('personality', 0x400000)", [], "fatal"),
@@ -217,7 +220,7 @@ class RightsTest(fresh.FolderTest):
                     self.assertEqual(done, TRIED[names[name]][3] != "root" or user == 0)
 
     @unittest.skipUnless(os.geteuid() == 0, "only the superuser changes interfaces")
-    @ring.needs(ring.CALLS)
+    @ring.needs(ring.FILES)
     def test_interfaces_are_asked_for_and_not_changed(self):
         # In a network of the process's own, by a message that is written and not sent to an
         # address; a fork that is not locked tells what became of it.
@@ -225,8 +228,9 @@ class RightsTest(fresh.FolderTest):
             self.skipTest("no network can be made here")
         folder = os.path.join(self.folder, "guest")
         os.mkdir(folder)
-        for keep, changed in ("('env',)", False), ("('net',)", True), (None, True):
-            with self.subTest(keep=keep):
+        for locks, changed in (([("env",)], False), ([("net",)], True), ([], True),
+                               ([("env", "net", "fd"), ("env", "fd"), ("env",)], False)):
+            with self.subTest(locks=locks):
                 outcome = fresh.run(
                     "--net", sys.executable, "-I", "-c", fresh.CHILD + fresh.text(GUEST)
                     + fresh.text(f"""
@@ -237,8 +241,8 @@ class RightsTest(fresh.FolderTest):
                         |    asked = fcntl.ioctl(socket.socket(), 0x8921, b"lo".ljust(40, b"\\0"))
                         |    report(size=struct.unpack_from("=i", asked, 16)[0])
                         |    os._exit(0)
-                        |if {keep} is not None:
-                        |    lockdownlib.lockdown(keep={keep}, kernel="try")
+                        |for keep in {locks}:
+                        |    lockdownlib.lockdown(keep=keep, kernel="require")
                         |fd = call(S["socket"], 16, 3, 0)[0]
                         |body = struct.pack("=BxHiII", 0, 0, 1, 0, 0) + struct.pack("=HHI", 8, 4, 1234)
                         |question = struct.pack("=IHHII", 16 + len(body), 16, 5, 1, 0) + body
