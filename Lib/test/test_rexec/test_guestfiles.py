@@ -557,8 +557,8 @@ class InARealCell(unittest.TestCase):
                         os.mkdir(folder)
                         fill(folder, links_below=False)
                     code = PROGRAM + f"\nplay({seed})\n"
-                    real = subprocess.run([process.find_python(self.python), "-I", "-W", "ignore",
-                                           "-c", "import os; os.umask(0o77)\n" + code],
+                    real = subprocess.run([process.find_python(self.python), "-I", "-X", "utf8",
+                                           "-W", "ignore", "-c", "import os; os.umask(0o77)\n" + code],
                                           cwd=self.outside, capture_output=True, text=True,
                                           timeout=120)
                     self.assertEqual(real.returncode, 0, real.stderr)
