@@ -317,5 +317,102 @@ class CorruptionTest(fresh.LivingTest):
                          {("raised", "ModuleNotFoundError")})
 
 
+class FilledTest(fresh.LivingTest):
+
+    options, variables = ("-s", "-P"), {"PYTHONMALLOC": fresh.FILLING_MALLOC}
+
+    # The allocator fills what it gives with one byte, and what is freed with another.
+    FILLED = """
+        |def told(value):
+        |    return any(bytes([byte]) * 4 in bytes(value) for byte in (0xcd, 0xdd, 0xfd))
+        |class Value:
+        |    def __init__(self, call): self.call = call
+        |    def __buffer__(self, flags):
+        |        self.call()
+        |        return memoryview(b"abc")
+        |class Number(Value):
+        |    __buffer__ = None
+        |    def __index__(self):
+        |        self.call()
+        |        return 1
+        |"""
+
+    def test_memory_that_nobody_has_written_to(self):
+        facts = self.check(self.FILLED + """
+            |import array
+            |found = []
+            |for size in 99, 5000:
+            |    for put in (lambda: target.extend(value), lambda: target.__setitem__(slice(size, None), value),
+            |                lambda: target.__iadd__(value)):
+            |        target, value = bytearray(size), Value(lambda: target.clear())
+            |        put()
+            |        found.append([len(target), told(target)])
+            |inner, target = [], array.array("i", [1])
+            |target.fromlist([Number(lambda: inner.append(told(target)))] * 99)
+            |report(found=found, inner=any(inner), items=list(target) == [1] * 100)
+            """)
+        self.assertEqual(facts["found"], [[3, False]] * 6)
+        self.assertEqual((facts["inner"], facts["items"]), (False, True))
+
+    def test_what_is_marshalled_changes(self):
+        facts = self.check(self.FILLED + """
+            |import marshal
+            |found = []
+            |def dump(value):
+            |    found.append(attempt(marshal.dumps, value)[0])
+            |for call in "clear", "pop":
+            |    target = []
+            |    target += Value(getattr(target, call)), [1, 2], [3]
+            |    dump(target)
+            |    target = []
+            |    target.append([Value(getattr(target, call)), [1, [2]]])
+            |    dump(target)
+            |target = {}
+            |target[Value(target.clear)] = [1, [2]]
+            |dump(target)
+            |for call in set.clear, lambda target: target.update(range(999)):
+            |    target = {1, "x", (2,)}
+            |    target.add(Value(lambda: call(target)))
+            |    dump(target)
+            |value = [1, {2: [3], "x": (4, {5})}, frozenset([6])]
+            |report(found=found, same=[marshal.dumps(value) == marshal.dumps(value)])
+            """)
+        self.assertEqual(facts["found"][0], "raised")
+        self.assertEqual(facts["same"], [True])
+
+    def test_a_cache_of_zones(self):
+        facts = self.check("""
+            |import _zoneinfo, io, struct, weakref, zoneinfo
+            |def head(version, count):
+            |    return b"TZif" + version + bytes(15) + struct.pack(">6l", 0, 0, 0, count, 1, 4)
+            |kind = struct.pack(">lbb", 0, 0, 0) + b"UTC\\0"
+            |data = head(b"2", 0) + kind + head(b"2", 0) + kind + b"\\nUTC0\\n"
+            |zoneinfo._common.load_tzdata = lambda key: io.BytesIO(data)
+            |Zone = _zoneinfo.ZoneInfo
+            |class Key(str):
+            |    turns = 0
+            |    __hash__ = str.__hash__
+            |    def __eq__(self, other):
+            |        if Key.turns:
+            |            Key.turns -= 1
+            |            Zone.clear_cache()
+            |        return str.__eq__(self, other)
+            |def fill():
+            |    return [Zone(name) for name in "abcdefghij"]
+            |for call in lambda: Zone(Key("a")), lambda: Zone.clear_cache(only_keys=[Key("a"), Key("c")]):
+            |    zones = fill()
+            |    Key.turns = 3
+            |    call()
+            |def again(reference):
+            |    seen.append(len(fill()))
+            |zones, seen = fill(), []
+            |references = [weakref.ref(zone, again) for zone in zones]
+            |del zones
+            |Zone.clear_cache()
+            |report(seen=len(seen) > 0, same=Zone("a") is Zone("a"))
+            """)
+        self.assertEqual((facts["seen"], facts["same"]), (True, True))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -219,6 +219,20 @@ class ReentrancyTest(fresh.LivingTest):
             """)
         self.assertEqual(facts["item"], ["raised", "KeyError"])
 
+    def test_a_key_that_is_found_at_the_second_look(self):
+        # A debug build was sure that it is not.
+        facts = self.check("""
+            |from collections import OrderedDict
+            |class Key:
+            |    answers = []
+            |    def __hash__(self): return 1
+            |    def __eq__(self, other): return self.answers.pop(0) if self.answers else False
+            |od = OrderedDict([(Key(), 1)])
+            |Key.answers = [False, True, True, True]
+            |report(value=od.setdefault(Key(), 2), pairs=len(list(od.items())))
+            """)
+        self.assertEqual((facts["value"], facts["pairs"]), (2, 1))
+
     def test_a_callback_whose_context_is_gone(self):
         facts = self.check("""
             |import _asyncio
