@@ -22,7 +22,8 @@ PERF = "runtime fs.write"
 READS = ["fs.read", "import", "fs.write net", "fs.write env", "fs.write ipc"]
 
 # What a guest tries: a name, the source of a function that tells whether it had its effect, the
-# sets of rights any of which opens it in the ring, and "root" if only the superuser can.
+# sets of rights any of which opens it in the ring, and "root" if only the superuser can, or "fatal"
+# if the ring ends the process.
 TRIED = [
     # The guest's own machine code is in the files CODE, which the process holds, and SHARED, ...
     ("code of a held file", "return runs(mapped(held, EXEC, PRIVATE))", ["import", PERF], ""),
@@ -78,6 +79,8 @@ TRIED = [
      ["fs.read fs.special", "import fs.special"], ""),
     ("what only the superuser reads", "return reads(b'/var/lib/' + here.split(b'/')[-2])", READS,
      "root"),
+    ("a terminal by its name", "return did('openat', -100, os.fsencode(other) + b'\\0', 0o400)",
+     ["fs.read fs.special", "import fs.special", "ipc"], ""),
     # What the superuser's later lock needs that gives up "net" and keeps "env".
     ("what another process may", "return did('capget', struct.pack('=II', 0x20080522, parent),"
      " bytearray(24))", ["env net"], ""),
@@ -110,12 +113,12 @@ GUEST = """
     |where = b"\\1\\0name\\0"
     |hidden = b"\\1\\0\\0" + here.split(b"/")[-2]
     |master, terminal = os.openpty()
-    |size = struct.pack("=4H", 11, 22, 0, 0)
+    |other, size = os.ttyname(terminal), struct.pack("=4H", 11, 22, 0, 0)
     |held = os.open("code", os.O_RDWR | os.O_CREAT)
     |os.write(held, code)
     |parent = os.getppid()
     |if user:
-    |    os.chmod(".", 0o777), os.chmod("name", 0o777)
+    |    os.chmod(".", 0o777), os.chmod("name", 0o777), os.chmod(other, 0o666)
     |    os.setgroups([]), os.setgid(user), os.setuid(user)
     |def did(name, *args):
     |    return call(S[name], *args)[0] >= 0
