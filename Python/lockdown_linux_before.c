@@ -176,8 +176,10 @@ _PyLockdown_FindBefore(uint32_t keep)
         return "some memory is both writable and executable, as a callback of ctypes "
                "may need it; lock before such is made";
     }
-    // In a process of that personality all memory that can be read is code.
-    if ((personality(ASK_PERSONALITY) & READ_IMPLIES_EXEC) != 0) {
+    // In a process of that personality all memory that can be read is code.  A sandbox
+    // may forbid to ask; a map from then on would have been found.
+    int persona = personality(ASK_PERSONALITY);
+    if (persona != -1 && (persona & READ_IMPLIES_EXEC) != 0) {
         return "all memory of this process is executable (READ_IMPLIES_EXEC)";
     }
     return told ? NULL

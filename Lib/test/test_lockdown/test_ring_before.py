@@ -15,6 +15,12 @@ class BeforeTest(ring.LevelTest):
         self.check_lower(ring.PARTIAL, "READ_IMPLIES_EXEC",
                          "import ctypes; ctypes.CDLL(None).personality(0x400000)")
 
+    @ring.needs(ring.FILES)
+    def test_a_sandbox_that_forbids_to_ask(self):
+        number = test_ring.CALLS[os.uname().machine]["personality"]
+        facts = self.attempt(f"outer([({number}, 1), ({ring.UNSHARE}, 1)])", kernel="require")
+        self.assertEqual((facts["outcome"][0], facts["level"]), ("done", ring.level()))
+
     @ring.needs(ring.CALLS)
     def test_all_memory_is_executable_at_a_second_lock(self):
         facts = fresh.scenario("""
