@@ -1,7 +1,6 @@
 """The places of a pool: who has one, who waits for one, and the cell that is had in it."""
 
 import concurrent.futures
-import weakref
 
 from .cell import Cell
 

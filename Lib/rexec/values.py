@@ -10,14 +10,14 @@ An object is a tag, one byte, and what the tag calls for; numbers are little-end
 import _struct
 import sys
 
+from . import keys
+
 # What an object costs of the budget besides its payload.
 OBJECT = 64
 # What a character costs.
 CHARACTER = 4
 LONGEST_INT = 64 << 10      # bytes
 DECIMAL_DIGITS = 4300
-SAME_HASH = 64              # keys of one hash in a container
-LARGE_SAME_HASH = 4         # and of those, large numbers and the like
 LARGE = 16 << 10            # bytes that are worth not being copied
 LONGEST_NAME = 64           # characters of a time zone's
 
@@ -207,14 +207,14 @@ class _Encoder:
     def put_frozenset(self, value):
         self.put_set(value, b"Z")
 
-    def check_keys(self, keys):
+    def check_keys(self, found):
         """Refuse here what the other side would take for an attack."""
-        if len(keys) < 2:
+        if len(found) < 2:
             return
-        crossed = [key if _is_exact(key) else _cross(key) for key in keys]
+        crossed = [key if _is_exact(key) else _cross(key) for key in found]
         try:
-            self.work = _check_keys(crossed, self.work)
-        except Malformed as error:
+            self.work = keys.check(crossed, self.work)
+        except keys.Refused as error:
             raise ValueError(f"{error}: it cannot cross") from None
         if len(set(crossed)) != len(crossed):
             raise ValueError("two keys that differ here would be the same on the other side")
@@ -404,6 +404,12 @@ class _Decoder:
         self.place = place + 1
         return _GET[self.data[place]](self)
 
+    def check_keys(self, found):
+        try:
+            self.work = keys.check(found, self.work)
+        except keys.Refused as error:
+            raise Malformed(str(error)) from None
+
     def get_of(self, tags, what):
         """As get(), of what is no container: nothing else may stand here, to any depth."""
         if self.data[self.place] not in tags:
@@ -485,11 +491,11 @@ class _Decoder:
 
     def get_set(self, kind=set):
         self.keys += 1
-        keys = self.get_list()
+        found = self.get_list()
         self.keys -= 1
-        self.work = _check_keys(keys, self.work)
-        value = kind(keys)
-        if len(value) != len(keys):
+        self.check_keys(found)
+        value = kind(found)
+        if len(value) != len(found):
             raise Malformed("an element twice")
         return value
 
@@ -502,15 +508,15 @@ class _Decoder:
         count = self.count(2)
         self.charge(count * OBJECT)
         self.left += count * OBJECT
-        keys = []
+        found = []
         values = []
         for _ in range(count):
             self.keys += 1
-            keys.append(get())
+            found.append(get())
             self.keys -= 1
             values.append(get())
-        self.work = _check_keys(keys, self.work)
-        value = dict(zip(keys, values))
+        self.check_keys(found)
+        value = dict(zip(found, values))
         if len(value) != count:
             raise Malformed("a key twice")
         self.depth += 1
@@ -597,62 +603,6 @@ _GET = {ord(tag): get for tag, get in {
     "z": _Decoder.get_zone, "y": _Decoder.get_date, "h": _Decoder.get_time,
     "w": _Decoder.get_datetime, "e": _Decoder.get_decimal, "u": _Decoder.get_uuid,
 }.items()}
-
-
-def _check_keys(keys, work):
-    """Keys of one hash are compared with each other, which can take for ever: refuse them unbuilt.
-
-    WORK is what comparing may cost, about ten nanoseconds a unit; what is left of it.
-    """
-    if len(keys) < 2:
-        return work
-    hashes = list(map(hash, keys))
-    if len(set(hashes)) == len(keys):
-        return work
-    groups = {}
-    for number, key in zip(hashes, keys):
-        groups.setdefault(number, []).append(key)
-    for group in groups.values():
-        count = len(group)
-        if count > SAME_HASH:
-            raise Malformed("too many keys of one hash")
-        if count > 1:
-            if sum(map(_is_large, group)) > LARGE_SAME_HASH:
-                raise Malformed("too many large keys of one hash")
-            work -= count * sum(map(_weigh, group)) // 2
-            if work < 0:
-                raise Malformed("keys of one hash that take too long to compare")
-    return work
-
-
-def _is_large(key):
-    kind = type(key)
-    if kind is int:
-        return key.bit_length() > 1024
-    return kind is not float and kind not in _PUT or kind is range
-
-
-def _weigh(key):
-    """What it costs at most to compare KEY with another of its hash."""
-    kind = type(key)
-    if kind is tuple:
-        return 4 + sum(map(_weigh, key))
-    if kind is frozenset:
-        # Each element is compared with those of its hash in the other set.
-        counts = {}
-        for item in key:
-            number = hash(item)
-            counts[number] = counts.get(number, 0) + 1
-        return 4 + sum(_weigh(item) * counts[hash(item)] for item in key)
-    if kind is range:
-        return _weigh(key.start) + _weigh(key.stop) + _weigh(key.step)
-    if kind is int:
-        # A Decimal to compare it with makes it one, in quadratic time.
-        size = key.bit_length() >> 3
-        return 4 + size * size // 16
-    if kind in (str, bytes, memoryview):
-        return 4 + (len(key) >> 6)
-    return 4 if kind in _PUT else 200
 
 
 def _cross(key):

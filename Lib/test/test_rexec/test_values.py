@@ -10,8 +10,9 @@ import struct
 import unittest
 import uuid
 
-from rexec import values
-from rexec.values import (DECIMAL_DIGITS, LONGEST_INT, SAME_HASH, Malformed, OverLimit, decode,
+from rexec import keys
+from rexec.keys import SAME_HASH
+from rexec.values import (DECIMAL_DIGITS, LONGEST_INT, Malformed, OverLimit, decode,
                           encode, encode_parts)
 
 ROUNDS = int(os.environ.get("REXEC_FUZZ", "3000"))
@@ -313,15 +314,15 @@ class HostileTest(unittest.TestCase):
         rows = row(leaves[:30], leaves[29:59])
         rows = row(rows, rows[-1:] * 1 + [pack(leaves[1:30] + [leaf]) for leaf in leaves[30:59]])
         value = pack(rows)
-        work = values._weigh
-        self.addCleanup(setattr, values, "_weigh", work)
+        work = keys._weigh
+        self.addCleanup(setattr, keys, "_weigh", work)
         weighed = 0
 
         def count(key):
             nonlocal weighed
             weighed += 1
             return work(key)
-        values._weigh = count
+        keys._weigh = count
         with self.assertRaisesRegex(Malformed, "too long to compare"):
             decode(value)
         self.assertLess(weighed, 200_000)
