@@ -486,6 +486,8 @@ BUGS = [
         'patch', 'test_reentrancy_ssl', None),
     Bug('', 'catalogues of messages of the C library, whose texts lie anywhere in memory',
         'refused', 'test_refused', None),
+    Bug('gh-123378', 'handlers of errors in empty texts: a byte before them',
+        'patch', 'test_corruption', None),
     Bug('gh-142782', 'zoneinfo: keys that clear the cache while they are compared',
         'patch', 'test_corruption', None),
     Bug('', 'zoneinfo: what has weak references to a zone uses the cache that it goes with',

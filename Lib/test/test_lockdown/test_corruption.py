@@ -380,6 +380,24 @@ class FilledTest(fresh.LivingTest):
         self.assertEqual(facts["found"][0], "raised")
         self.assertEqual(facts["same"], [True])
 
+    def test_errors_in_empty_texts(self):
+        # The byte before was taken for a character.
+        facts = self.check("""
+            |import codecs
+            |found = set()
+            |for name in "replace", "xmlcharrefreplace", "backslashreplace", "namereplace", "ignore":
+            |    for start in -1, 0, 1, 1 << 60:
+            |        for error in (UnicodeEncodeError("utf-8", "", start, 1, "x"),
+            |                      UnicodeDecodeError("utf-8", b"", start, 1, "x"),
+            |                      UnicodeTranslateError("", start, 1, "x")):
+            |            try:
+            |                found.add(codecs.lookup_error(name)(error)[0])
+            |            except TypeError:
+            |                pass
+            |report(found=sorted(found))
+            """)
+        self.assertEqual(facts["found"], ["", "\ufffd"])
+
     def test_a_cache_of_zones(self):
         facts = self.check("""
             |import _zoneinfo, io, struct, weakref, zoneinfo
