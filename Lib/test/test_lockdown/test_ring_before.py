@@ -55,6 +55,23 @@ class BeforeTest(ring.LevelTest):
         self.assertEqual(facts["level"], ring.level())
 
     @ring.needs(ring.CALLS)
+    def test_what_works_at_a_lower_level(self):
+        """The list of calls stands, and what goes round it does so."""
+        facts = fresh.scenario("""
+            |import mmap, socket, threading
+            |memory = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE, 7)
+            |pair = socket.socketpair()
+            |found = []
+            |for keep in ("fs.read", "env"), ("env",), ():
+            |    lockdownlib.lockdown(keep=keep, kernel="try")
+            |    sent = pair[0].sendmsg([b"he", b"llo"])
+            |    thread = threading.Thread(target=lambda: found.append(pair[1].recv(100).decode()))
+            |    thread.start(), thread.join()
+            |report(found=found, level=lockdownlib.status().kernel)
+            """).facts
+        self.assertEqual(facts, {"found": ["hello"] * 3, "level": ring.PARTIAL})
+
+    @ring.needs(ring.CALLS)
     def test_io_uring(self):
         number = test_ring.CALLS[os.uname().machine]["io_uring_setup"]
         before = "sys.path.insert(0, sys.argv[1]); from rawcalls import call; " \
