@@ -97,8 +97,9 @@ class ProbeTest(fresh.FolderTest):
                                    env=fresh.environment(**self.environment),
                                    start_new_session=True)
         self.addCleanup(self.stop, process)
-        # Reading from a process that waits for ever ends with the process.
-        watchdog = threading.Timer(support.LONG_TIMEOUT, self.kill, [process])
+        # Reading from a process that waits for ever ends with the process.  On a busy machine
+        # each of hundreds takes its time.
+        watchdog = threading.Timer(support.LONG_TIMEOUT + len(rows), self.kill, [process])
         watchdog.start()
         self.addCleanup(watchdog.cancel)
         paths = [os.path.join(folder, str(number)) for number in range(len(rows))]
