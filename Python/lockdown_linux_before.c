@@ -172,15 +172,15 @@ _PyLockdown_FindBefore(uint32_t keep)
     if (keep & Py_LOCKDOWN_CODE) {
         return NULL;        // memory may be made executable, that is what was kept
     }
-    if (code) {
-        return "some memory is both writable and executable, as a callback of ctypes "
-               "may need it; lock before such is made";
-    }
     // In a process of that personality all memory that can be read is code.  A sandbox
-    // may forbid to ask; a map from then on would have been found.
+    // may forbid to ask: then a map from then on is found below.
     int persona = personality(ASK_PERSONALITY);
     if (persona != -1 && (persona & READ_IMPLIES_EXEC) != 0) {
         return "all memory of this process is executable (READ_IMPLIES_EXEC)";
+    }
+    if (code) {
+        return "some memory is both writable and executable, as a callback of ctypes "
+               "may need it; lock before such is made";
     }
     return told ? NULL
            : "without /proc it cannot be told whether memory is both writable and "
