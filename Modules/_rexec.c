@@ -59,11 +59,11 @@ PyDoc_STRVAR(channel_doc,
 "Channel(fd, leave, parent=0)\n"
 "--\n"
 "\n"
-"The cell's end of the socket fd, which it takes over.\n"
+"The cell's end of the socket fd.\n"
 "\n"
-"If leave is true the process is a cell: it ends with the thread that started it,\n"
-"at once if parent is given and was not its parent any more, and, from watch() on,\n"
-"when the other end is closed.");
+"If leave is true the process is a cell, which owns the socket: it ends with the\n"
+"thread that started it, at once if parent is given and was not its parent any more,\n"
+"and, from watch() on, when the other end is closed.");
 
 static PyObject *
 channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -125,10 +125,10 @@ channel_dealloc(Channel *self)
         pthread_join(self->thread, NULL);
         Py_END_ALLOW_THREADS
     }
+    int fds[3] = {self->leave ? self->fd : -1, self->told, self->woken};
     for (int i = 0; i < 3; i++) {
-        int fd = i == 0 ? self->fd : i == 1 ? self->told : self->woken;
-        if (fd >= 0) {
-            close(fd);
+        if (fds[i] >= 0) {
+            close(fds[i]);
         }
     }
     if (self->kept_back != NULL) {

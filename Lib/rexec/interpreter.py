@@ -7,7 +7,6 @@ it shares the memory of the supervisor.  Its half is worker.py, as in a process.
 import _thread
 import atexit
 import datetime  # noqa: F401  its types belong to the interpreter that imports them first
-import os
 import signal
 import socket
 import threading
@@ -66,9 +65,10 @@ class _Life:
         self.thread = threading.Lock()  # held while the thread is there
         self.thread.acquire()
 
-    def serve(self, fd):
+    def serve(self, theirs):
         """The thread."""
         import _interpreters
+        _running.add(self)
         try:
             # It writes to a supervisor that may have closed its end.  The C thread gets this too.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
@@ -80,15 +80,13 @@ class _Life:
                 self.number = number
                 doomed = self.doomed
             if not doomed:
-                program, fd = _PROGRAM.format(fd=fd), None
-                _interpreters.exec(number, program)
+                _interpreters.exec(number, _PROGRAM.format(fd=theirs.fileno()))
         except BaseException:       # the end of the channel tells
             pass
         finally:
-            if fd is not None:
-                os.close(fd)
             if self.number is not None:
                 _destroy(self.number)
+            theirs.close()
             with self.lock:
                 self.number = None
             _running.discard(self)
@@ -164,16 +162,8 @@ class Worker:
         self.channel = Channel(self.socket, 0)
         self.life = life = _Life(self.socket)
         process.add_worker(self)
-        _running.add(life)
-        fd = theirs.detach()
-        try:
-            # Not threading's, which would be waited for at the exit.
-            _thread.start_new_thread(life.serve, (fd,))
-        except BaseException:
-            _running.discard(life)
-            os.close(fd)
-            self.socket.close()
-            raise
+        # Not threading's, which would be waited for at the exit.
+        _thread.start_new_thread(life.serve, (theirs,))
 
     # -- looked at from outside
 
@@ -231,7 +221,7 @@ class Worker:
         self.socket.close()
 
     def __del__(self):
-        if self.life in _running and not _is_over:
+        if self.life is not None and not self.is_abandoned and not _is_over:
             self.life.kill()
             self.socket.close()
 

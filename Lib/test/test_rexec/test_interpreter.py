@@ -379,7 +379,8 @@ class StuckTest(unittest.TestCase):
                 with self.subTest(use=use, code=code), tempfile.TemporaryDirectory() as folder:
                     path = os.path.join(folder, "written")
                     found = self.run_child(f"""\
-                        import atexit, sys, time
+                        import atexit, sys, time, warnings
+                        warnings.simplefilter("ignore", ResourceWarning)
                         code = {code!r}
                         limits = rexec.Limits(memory=None, cpu=None)
                         def make(wall=0.2):

@@ -7,6 +7,7 @@ import unittest
 import warnings
 
 import rexec
+from rexec import process
 
 from .base import PYTHON, children_of, descriptors, make_cell, until
 
@@ -78,6 +79,23 @@ class InterruptedTest(unittest.TestCase):
             gc.collect()
             until(lambda: children_of(os.getpid()) <= before[0], "no more processes")
             until(lambda: descriptors() <= before[1], "no more descriptors")
+        self.assertGreater(self.strike_everywhere(use, check), 50)
+
+    @unittest.skipUnless(process.is_own(), "interpreter cells need Locked Down Python")
+    def test_interpreter(self):
+        from rexec import interpreter
+
+        def use():
+            with rexec.Cell(isolation="interpreter", limits=rexec.Limits(memory=None)) as cell:
+                cell.run("6*7")
+
+        use()
+        before = descriptors()
+
+        def check():
+            gc.collect()
+            until(lambda: not interpreter._running, "no more threads")
+            until(lambda: descriptors() <= before, "no more descriptors")
         self.assertGreater(self.strike_everywhere(use, check), 50)
 
     def test_run(self):
