@@ -53,6 +53,21 @@ reserve_stack(void)
                                                - (size - STACK_LEFT));
         *far = 0;
     }
+#ifdef __GLIBC__
+    // Those of threads are as large as the limit was when the process began, and of
+    // a large one the address space has not many.
+    pthread_attr_t attributes;
+    size_t usual;
+    if (pthread_getattr_default_np(&attributes) == 0) {
+        if (pthread_attr_getstacksize(&attributes, &usual) == 0
+            && usual > DEFAULT_STACK
+            && pthread_attr_setstacksize(&attributes, DEFAULT_STACK) == 0)
+        {
+            (void)pthread_setattr_default_np(&attributes);
+        }
+        pthread_attr_destroy(&attributes);
+    }
+#endif
 }
 
 PyDoc_STRVAR(channel_doc,

@@ -1,6 +1,7 @@
 """Each limit ends the cell by its name and leaves nothing behind.  No test here measures time: one
 that hung would be ended by its own deadline."""
 
+import resource
 import time
 import unittest
 from unittest import mock
@@ -241,6 +242,19 @@ class CountTest(CellTest):
             cell.run(code.format(3, 0) + "\nfor t in threading.enumerate()[1:]: t.join()")
         cell.run("from concurrent.futures import ThreadPoolExecutor\n"
                  "with ThreadPoolExecutor(3) as p: list(p.map(str, range(100)))")
+
+    def test_threads_of_a_supervisor_with_a_large_stack(self):
+        old = resource.getrlimit(resource.RLIMIT_STACK)
+        if old[1] != resource.RLIM_INFINITY and old[1] < 256 * MIB:
+            self.skipTest("the stack may not have 256 MiB here")
+        resource.setrlimit(resource.RLIMIT_STACK, (256 * MIB, old[1]))
+        try:
+            cell = self.make()
+        finally:
+            resource.setrlimit(resource.RLIMIT_STACK, old)
+        cell.run("import threading\ngo = threading.Event()\n"
+                 "all = [threading.Thread(target=go.wait) for _ in range(8)]\n"
+                 "for t in all: t.start()\ngo.set()\nfor t in all: t.join()")
 
     def test_threads_cannot_be_lifted(self):
         find = "import sys\nf = sys._getframe()\nwhile f and '_worker' not in f.f_globals:" \
