@@ -82,6 +82,14 @@ class ReentrancyTest(fresh.LivingTest):
             |    def write(self, data):
             |        text.detach()
             |        return len(data)
+            |class Flushed(io.BytesIO):
+            |    def flush(self):
+            |        if not again:
+            |            again.append(True)
+            |            text.detach()
+            |again = []
+            |text = io.TextIOWrapper(Flushed(), encoding="utf-8")
+            |report(twice=attempt(text.detach)[:2])
             |found = []
             |for call in "read", "readline":
             |    text = io.TextIOWrapper(Buffer(), encoding="utf-8")
@@ -96,6 +104,7 @@ class ReentrancyTest(fresh.LivingTest):
             |found.append(attempt(text.seek, 0, 2)[0])
             |report(found=found)
             """)
+        self.assertEqual(facts["twice"], ["raised", "ValueError"])
         self.assertEqual(facts["after"], ["raised", "ValueError"])
         self.assertEqual(facts["found"][-2:], ["raised", "raised"])
 
