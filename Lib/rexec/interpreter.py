@@ -62,8 +62,7 @@ class _Life:
         self.number = None              # of the interpreter, while it is there
         self.doomed = False
         self.lock = threading.Lock()
-        self.thread = threading.Lock()  # held while the thread is there
-        self.thread.acquire()
+        self.ended = threading.Event()  # the thread is not there any more
 
     def serve(self, theirs):
         """The thread."""
@@ -90,7 +89,7 @@ class _Life:
             with self.lock:
                 self.number = None
             _running.discard(self)
-            self.thread.release()
+            self.ended.set()
 
     def call(self, function):
         """FUNCTION of the interpreter's number, if it is there."""
@@ -115,8 +114,7 @@ class _Life:
             # What runs at its end is a thread state of its own.
             if self.doomed:
                 self.call(_rexec.doom)
-            if self.thread.acquire(timeout=min(_TICK, max(0, end - time.monotonic()))):
-                self.thread.release()
+            if self.ended.wait(min(_TICK, max(0, end - time.monotonic()))):
                 return True
             if time.monotonic() >= end:
                 return False
@@ -190,11 +188,11 @@ class Worker:
         if number == signal.SIGINT:
             import _rexec
             self.life.call(_rexec.interrupt)
-        return self.life.thread.locked()
+        return not self.life.ended.is_set()
 
     def kill(self):
         self.life.kill()
-        return self.life.thread.locked()
+        return not self.life.ended.is_set()
 
     def wait(self, timeout=_PATIENCE):
         """False if it has not ended, after a while."""

@@ -95,6 +95,9 @@ class InterruptedTest(unittest.TestCase):
         def check():
             gc.collect()
             until(lambda: not interpreter._running, "no more threads")
+            for life in list(interpreter._stuck):       # for want of time
+                self.assertTrue(life.wait(1))
+                interpreter._stuck.discard(life)
             until(lambda: descriptors() <= before, "no more descriptors")
         self.assertGreater(self.strike_everywhere(use, check), 50)
 
