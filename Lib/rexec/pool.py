@@ -82,6 +82,7 @@ class CellPool:
         self._jobs = SimpleQueue()      # of the keepers
         self._work = SimpleQueue()      # of the runners
         self._waiting = collections.deque()
+        self._inner = {}                # of these, who may get an extra place, by the cells that wait
         # What is counted is in sets, by keys, so that each step can be taken twice: Control-C may
         # come between any two.
         self._own = set()               # places of the pool's own that somebody has
@@ -301,6 +302,8 @@ class CellPool:
             if is_session:
                 raise RuntimeError("a function that a cell waits for has its extra cell already")
         self._waiting.append(ticket)
+        if caller is not None:
+            self._inner.setdefault(caller, collections.deque()).append(ticket)
         self._dispatch()
 
     def _busy(self):
@@ -308,21 +311,36 @@ class CellPool:
         return len(self._own) + len(self._extra)
 
     def _dispatch(self):
-        """Give the places that are free to those who wait.  With the lock."""
-        for ticket in list(self._waiting):
-            caller = ticket.caller
-            if not ticket.is_granted:
-                if len(self._own) < self.size:
-                    place = Place(self)
-                elif caller is not None and caller not in self._extra:
-                    place = Place(self, caller, ticket.is_session)
-                else:
-                    continue
-                ticket.grant(place)
-                ticket.is_granted = True
-            self._waiting.remove(ticket)
+        """Give the places that are free to those who wait.  With the lock.
+
+        It looks at nobody else who waits: they may be many, and this is done for each of them."""
+        waiting = self._waiting
+        while waiting and (waiting[0].is_granted or len(self._own) < self.size):
+            self._grant(waiting[0])
+        for caller, tickets in list(self._inner.items()):
+            while tickets and (tickets[0].is_granted or caller not in self._extra):
+                self._grant(tickets[0])
         self._changed.notify_all()
         self._finish_if_done()
+
+    def _grant(self, ticket):
+        """Give a place of the pool's own, or else an extra one.  With the lock."""
+        if not ticket.is_granted:
+            ticket.grant(Place(self) if len(self._own) < self.size
+                         else Place(self, ticket.caller, ticket.is_session))
+            ticket.is_granted = True
+        self._forget(ticket)
+
+    def _forget(self, ticket):
+        """TICKET waits no more.  With the lock."""
+        tickets = self._inner.get(ticket.caller)
+        if tickets is not None:
+            if ticket in tickets:
+                tickets.remove(ticket)
+            if not tickets:
+                del self._inner[ticket.caller]
+        if ticket in self._waiting:
+            self._waiting.remove(ticket)
 
     def _take_back(self, place, why):
         """PLACE is not had any more, and its cell has ended, as WHY says."""
@@ -381,8 +399,8 @@ class CellPool:
         """Who waited for a place does not want it any more, and may have got it."""
         with self._lock:
             if ticket in self._waiting:
-                self._waiting.remove(ticket)
                 self._runs.discard(ticket.future)
+            self._forget(ticket)
             while granted is not None and not granted.empty():
                 self._take_back(granted.get(), None)
             self._changed.notify_all()
@@ -393,7 +411,7 @@ class CellPool:
         with self._lock:
             was_waiting = future._ticket in self._waiting
             if was_waiting:
-                self._waiting.remove(future._ticket)
+                self._forget(future._ticket)
                 self._runs.discard(future)
                 self._changed.notify_all()
                 self._finish_if_done()

@@ -1,6 +1,7 @@
 """Pools: tenants, places, the extra cell of a function, cancelling, the end."""
 
 import asyncio
+import collections
 import concurrent.futures
 import gc
 import os
@@ -161,6 +162,24 @@ class SubmitTest(PoolTest):
         self.assertEqual(blocked[0].result(PATIENCE).value, 3)
         for future in futures:
             future.result(PATIENCE)
+
+    def test_those_who_wait_are_not_gone_through(self):
+        class Counted(collections.deque):
+            looks = 0
+
+            def __iter__(self):
+                Counted.looks += 1
+                return super().__iter__()
+
+        pool = self.make(1)
+        pool._waiting = Counted()
+        futures, go = self.held(pool)
+        futures += [pool.submit("1") for _ in range(200)]
+        self.assertEqual(pool.metrics.waiting, 200)
+        go.set()
+        for future in futures:
+            future.result(PATIENCE)
+        self.assertEqual(Counted.looks, 0)
 
 
 class ExtraTest(PoolTest):
