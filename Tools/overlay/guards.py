@@ -5,6 +5,7 @@ from collections import namedtuple
 
 import clinic
 import cscan
+import macros
 from overlay import OverlayError, release_key
 
 RIGHTS = ("fs.read", "fs.write", "fd", "proc", "net", "import", "env", "code", "inspect",
@@ -105,14 +106,15 @@ def apply_rows(rows, name, texts, release, problems):
     """Put the checks of ROWS into TEXTS (file name -> text) in place.
 
     NAME is the file that the table belongs to; TEXTS holds it and, if there is one, its clinic
-    header.  Returns {C function: (operation, row)} for the rows that serve RELEASE; there is no
+    header.  What a macro makes in the file is written out, to be guarded.  Returns {C function: (operation, row)} for the rows that serve RELEASE; there is no
     operation where nothing is refused.
     """
     known = clinic.operations(texts[name])
-    found = {file: {} for file in texts}
-    for file, text in texts.items():
-        for definition in cscan.definitions(text):
-            found[file].setdefault(definition.name, []).append(definition)
+    found = _found(texts)
+    for row in rows:
+        if row.serves(release) and not any(row.function in names for names in found.values()):
+            texts[name] = macros.write_out(texts[name], row.function)
+    found = _found(texts)
     places = {file: [] for file in texts}
     operations = {}
     for row in rows:
@@ -144,6 +146,15 @@ def apply_rows(rows, name, texts, release, problems):
         for offset, check in sorted(places[file], reverse=True):
             texts[file] = texts[file][:offset] + check + texts[file][offset:]
     return operations
+
+
+def _found(texts):
+    """{file: {C function: its definitions}} in TEXTS."""
+    found = {file: {} for file in texts}
+    for file, text in texts.items():
+        for definition in cscan.definitions(text):
+            found[file].setdefault(definition.name, []).append(definition)
+    return found
 
 
 def _error_value(row, definition):

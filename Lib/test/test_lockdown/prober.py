@@ -113,10 +113,12 @@ def alone(probe, path, keep, ring):
 def main():
     mode, ring = (sys.argv[1:] + ["off"])[:2]
     known = {probe.name: probe for probe in probes.PROBES}
-    rows = [(known[name], path, keep) for name, path, keep in json.loads(sys.stdin.readline())]
+    # A probe may want 0 and 1 for a terminal of its own.
+    orders, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    rows = [(known[name], path, keep) for name, path, keep in json.loads(orders.readline())]
     if mode == "alone":
         for probe, path, keep in rows:
-            print(json.dumps(alone(probe, path, keep, ring)), flush=True)
+            print(json.dumps(alone(probe, path, keep, ring)), file=answers, flush=True)
         return
     ready = []
     for probe, path, keep in rows:
@@ -125,12 +127,12 @@ def main():
         prepare(probe, scratch)
         ready.append((probe, scratch))
     lockdownlib.lockdown(keep=keep, kernel=ring)
-    print("ready", flush=True)
-    sys.stdin.readline()
+    print("ready", file=answers, flush=True)
+    orders.readline()
     for probe, scratch in ready:
-        print(json.dumps(outcome(probe, scratch)), flush=True)
-    print("done", flush=True)
-    sys.stdin.readline()
+        print(json.dumps(outcome(probe, scratch)), file=answers, flush=True)
+    print("done", file=answers, flush=True)
+    orders.readline()
 
 
 if __name__ == "__main__":

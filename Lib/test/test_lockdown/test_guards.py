@@ -76,6 +76,8 @@ REACHED = {
         "lambda made=ctypes.pointer(ctypes.c_int()): made.__setitem__(0, 1)",
     "_ctypes._Pointer.contents": "lambda made=ctypes.pointer(ctypes.c_int()): made.contents",
     "_ctypes._SimpleCData.value": "lambda made=ctypes.c_int(): made.value",
+    "_curses.window.": "things().window()",
+    "_curses_panel.panel.": "things().panel()",
     "_interpreters.CrossInterpreterBufferView.__buffer__":
         "lambda *args: memoryview(shared_view())",
     "_lsprof.Profiler.": "_lsprof.Profiler()",
@@ -112,15 +114,13 @@ NOT_CALLED = {
     "open": "test_output",
     # Stands in every function of os that takes a number for a path.
     "os.fd": "",
-    # A window needs a terminal, and initscr is refused.
-    "_curses.window.putwin": "",
 }
 
 # Of other platforms, other builds or libraries that a build may do without: the weave alone looks
 # after these. A name that ends in a dot stands for all that follows.
 ELSEWHERE = """
     _ctypes. _ctypes.CopyComPointer _ctypes.FreeLibrary _ctypes.LoadLibrary
-    _ctypes._dyld_shared_cache_contains_path _curses. _dbm. _gdbm. _locale._getdefaultlocale
+    _ctypes._dyld_shared_cache_contains_path _curses. _curses_panel. _dbm. _gdbm. _locale._getdefaultlocale
     _multiprocessing.closesocket _multiprocessing.recv _multiprocessing.send _overlapped.
     _scproxy. _sqlite3. _ssl. _tkinter. _uuid. _winapi. _wmi. ctypes. dbm.
     faulthandler._raise_exception io._WindowsConsoleIO mmap.mmap._protect msvcrt.
@@ -155,6 +155,10 @@ def listed(operation, table):
 PROGRAM = """
     |import importlib, os, types
     |lock, order = json.loads(sys.argv[1])
+    |try:
+    |    from _curses import error as curses_error
+    |except ImportError:
+    |    curses_error = ImportError
     |for name in ("ctypes", "_lsprof", "_tkinter", "mmap", "select", "socket", "sqlite3", "ssl"):
     |    try:
     |        globals()[name] = importlib.import_module(name)
@@ -164,6 +168,8 @@ PROGRAM = """
     |    pass
     |def subclass(name):
     |    return next(cls for cls in object.__subclasses__() if cls.__name__ == name)
+    |def things():
+    |    return importlib.import_module("test.test_lockdown.ledger.things")
     |frame = sys._getframe()
     |def shared_view():
     |    importlib.import_module("_interpreters")
@@ -203,7 +209,7 @@ PROGRAM = """
     |            owner, name = operation.split(".")
     |            call = getattr(importlib.import_module("_" + owner), name)
     |        calls[operation] = call
-    |    except (AttributeError, ImportError, NameError, OSError) as error:
+    |    except (AttributeError, ImportError, NameError, OSError, curses_error) as error:
     |        report(name=operation, absent=f"{type(error).__name__}: {error}")
     |if lock is not None:
     |    lockdownlib.lockdown(keep=lock)

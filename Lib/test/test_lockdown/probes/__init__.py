@@ -12,5 +12,5 @@ whatever a call needs before any lock falls.
 """
 
 from . import (core, databases, descriptors, files, foreign, identity, interpreter, libraries,
-               memory, network, processes, system, terminals)
+               memory, network, processes, screens, system, terminals)
 from .base import HAVE_PROC, PROBES, Probe, Scratch, Seen, ended, resolve, snapshot, succeeded

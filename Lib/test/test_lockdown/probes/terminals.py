@@ -1,8 +1,7 @@
-"""Terminals: raw numbers of them, the line editor and the screen."""
+"""Terminals: raw numbers of them, and the line editor."""
 
 import fcntl
 import os
-import select
 import struct
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import termios
 
 from .base import *
 
-curses, readline = optional("_curses"), optional("readline")
+readline = optional("readline")
 
 
 # --- os, termios ----------------------------------------------------------------------------
@@ -163,74 +162,6 @@ P("readline.get_history_item", "env", lambda s: readline.get_history_item(1),
   returned(lambda s, seen: "a canary"), lambda s: (readline.clear_history(), history(s)),
   exists=has_readline)
 
-
-# --- curses ---------------------------------------------------------------------------------
-
-def has_curses():
-    return curses is not None and has_pty()
-
-
-def described(s):
-    """A terminal, and the name by which its description is found."""
-    pty(s)
-    os.environ["TERM"] = "xterm"
-    # Its size is its description's, whatever the caller's is.
-    for name in "COLUMNS", "LINES":
-        os.environ.pop(name, None)
-
-
-def screen(s):
-    """A screen that is older than the lock; stdin and stdout are the terminal only meanwhile."""
-    described(s)
-    saved = os.dup(0), os.dup(1)
-    os.dup2(s.slave, 0)
-    os.dup2(s.slave, 1)
-    try:
-        s.window = curses.initscr()
-        curses.endwin()
-    finally:
-        for number, copy in enumerate(saved):
-            os.dup2(copy, number)
-            os.close(copy)
-
-
-def taken(s):
-    """Take the terminal for a screen, and tell whether the terminal got anything."""
-    os.dup2(s.slave, 0)
-    os.dup2(s.slave, 1)
-    curses.initscr().refresh()
-    return bool(select.select([s.master], [], [], 60)[0])
-
-
-def saved_window(s):
-    screen(s)
-    with open(s("window"), "w+b") as file:
-        curses.newwin(3, 7).putwin(file)
-    s.file = open(s("window"), "rb")
-
-
-def new_file(s):
-    screen(s)
-    s.file = open(s("made"), "wb")
-
-
-P("_curses.initscr", "fs.read", taken, returned(lambda s, seen: True), described,
-  also=("fd", "ipc"), exists=has_curses)
-P("_curses.setupterm", "fd&fs.read",
-  lambda s: curses.setupterm("xterm", s.slave) or curses.tigetnum("cols"),
-  returned(lambda s, seen: 80), described, exists=has_curses)
-P("_curses.tparm", "code", lambda s: curses.tparm(b"%p1%d", 5), returned(lambda s, seen: b"5"),
-  screen, exists=has_curses)
-P("_curses.longname", "env", lambda s: curses.longname(), value(lambda text: "term" in text),
-  screen, exists=has_curses)
-P("_curses.termname", "env", lambda s: curses.termname(), returned(lambda s, seen: b"xterm"),
-  screen, exists=has_curses)
-P("_curses.typeahead", "fd", lambda s: curses.typeahead(s.slave), succeeded, screen,
-  exists=has_curses)
-P("_curses.getwin", "fs.write", lambda s: curses.getwin(s.file).getmaxyx(),
-  returned(lambda s, seen: (3, 7)), saved_window, exists=has_curses)
-P("_curses.window.putwin", "fs.write", lambda s: (s.window.putwin(s.file), s.file.flush()),
-  lambda s, seen: os.path.getsize(s("made")) > 0, new_file, exists=has_curses)
 
 for probe in list(PROBES):
     if probe.name in {"readline.append_history_file", "readline.read_history_file",
