@@ -282,6 +282,105 @@ class ReentrancyTest(fresh.LivingTest):
             """)
         self.assertTrue(facts["found"])
 
+    def test_what_a_partial_object_calls_sets_its_state(self):
+        facts = self.check("""
+            |import functools
+            |class Value:
+            |    def __gt__(self, other):
+            |        partial.__setstate__((len, (), {}, None))
+            |        return False
+            |    __eq__ = __lt__ = __gt__
+            |found = []
+            |for make in (lambda: functools.partial(max, Value(), Value(), Value()),
+            |             lambda: functools.partial([Value(), Value()].index),
+            |             lambda: functools.partial(type("Called", (), {
+            |                 "__call__": lambda self, *args: (Value() > 1, type(self).__name__)[1]})())):
+            |    for args in (), (1,), (1,) * 9:
+            |        partial = make()
+            |        found.append(attempt(partial, *args)[0])
+            |report(found=found)
+            """)
+        self.assertEqual(facts["found"], ["done"] * 3 + ["raised"] * 3 + ["done"] * 3)
+
+    PICKLED = """
+        |import io, pickle
+        |class Value:
+        |    def __del__(self):
+        |        act()
+        |    def __reduce__(self):
+        |        return (int, ())
+        |act = lambda: None
+        |"""
+
+    def test_a_memo_of_what_is_pickled_used_while_it_is_cleared(self):
+        facts = self.check(self.PICKLED + """
+            |found = []
+            |def clear(): pickler.clear_memo()
+            |def clear_by_proxy(): pickler.memo.clear()
+            |def put(): pickler.memo = {}
+            |def dump(): pickler.dump([[], {}, Value])
+            |for call in clear, clear_by_proxy, put:
+            |    for act in clear, clear_by_proxy, put, dump:
+            |        pickler = pickle.Pickler(io.BytesIO())
+            |        pickler.dump([Value(), Value(), Value()])
+            |        call()
+            |        found.append(len(pickler.memo.copy()))
+            |pickler.memo = {1: (1, "x")}
+            |act = lambda: None
+            |# Each dump above has left three values, and what it does in the end has taken them out.
+            |report(found=found, kept=len(pickler.memo.copy()))
+            """)
+        self.assertEqual(facts["kept"], 1)
+        self.assertEqual([count > 0 for count in facts["found"]], ([False] * 3 + [True]) * 3)
+
+    def test_a_memo_of_what_was_pickled_used_while_it_is_cleared(self):
+        facts = self.check(self.PICKLED + r"""
+            |class Unpickler(pickle.Unpickler):
+            |    def find_class(self, module, name):
+            |        return Value
+            |data = b"cx\ny\n)\x81\x94cx\ny\n)\x81\x94." + pickle.dumps([[], {}, [[]]], 2) * 20
+            |found, seen = [], []
+            |def copy(): seen.append(len(memo.copy()))
+            |def clear(): memo.clear()
+            |def put(): unpickler.memo = {5: 1}
+            |def load(): attempt(unpickler.load)
+            |for call in clear, put:
+            |    for act in copy, clear, put, load:
+            |        unpickler = Unpickler(io.BytesIO(data))
+            |        memo = unpickler.memo
+            |        unpickler.load()
+            |        call()
+            |        found.append(attempt(unpickler.load)[0])
+            |report(found=found, seen=seen)
+            """)
+        self.assertEqual(set(facts["found"]), {"done"})
+        self.assertEqual(set(facts["seen"]), {0})
+
+    def test_a_table_of_dispatch_replaced_by_its_keys(self):
+        facts = self.check("""
+            |import io, pickle
+            |class Meta(type):
+            |    def __hash__(self): return 5
+            |    def __eq__(self, other):
+            |        pickler.dispatch_table = {}
+            |        return False
+            |class Key(metaclass=Meta): pass
+            |class Other(metaclass=Meta): pass
+            |pickler = pickle.Pickler(io.BytesIO())
+            |pickler.dispatch_table = {Key: print}
+            |report(dumped=attempt(pickler.dump, Other())[0], table=len(pickler.dispatch_table))
+            """)
+        self.assertEqual((facts["dumped"], facts["table"]), ("done", 0))
+
+    def test_a_pickler_that_was_not_set_up_to_the_end(self):
+        facts = self.check("""
+            |import io, pickle
+            |pickler = pickle.Pickler.__new__(pickle.Pickler)
+            |report(setup=attempt(pickler.__init__, io.BytesIO(), 0, buffer_callback=print)[0],
+            |       dumped=attempt(pickler.dump, [[1]])[0])
+            """)
+        self.assertEqual((facts["setup"], facts["dumped"]), ("raised", "raised"))
+
 
 if __name__ == "__main__":
     unittest.main()
