@@ -530,6 +530,18 @@ BUGS = [
         'patch', 'test_reentrancy_held', None),
     Bug('', 'multibyte encoders: a handler of errors that sets another one',
         'patch', 'test_reentrancy_held', None),
+    Bug('142884', 'array.tofile: what it is written to cuts the array',
+        'patch', 'test_corruption', None),
+    Bug('', 'datetime: weekdays of dates of the year 0, which bytes can make',
+        'patch', 'test_corruption', None),
+    Bug('', 'syntax trees with None in lists of nodes and names',
+        'patch', 'test_corruption', None),
+    Bug('', 'multibyte codecs: encoders, decoders, streams and tables whose module is gone',
+        'patch', 'test_corruption', None),
+    Bug('', 'multibyte codecs: tables of another charset',
+        'patch', 'test_corruption', None),
+    Bug('', 'type.__abstractmethods__: the flags of built-in types, which interpreters share',
+        'refused', 'test_interpreters', None),
     Bug('', 'crashers/bogus_code_obj.py: code made by hand',
         'refused', '', r'''
 |import types

@@ -316,6 +316,49 @@ class CorruptionTest(fresh.LivingTest):
         self.assertEqual({tuple(found) for found in outcome.facts["found"]},
                          {("raised", "ModuleNotFoundError")})
 
+    def test_weekdays_of_the_year_0(self):
+        # They came from before the table of names.
+        facts = self.check("""
+            |import datetime
+            |days = [datetime.date(bytes([0, 0, 1, day])) for day in range(10)]
+            |days += [datetime.datetime(bytes([0, 0, 1, day]) + bytes(6)) for day in range(10)]
+            |report(names=[day.ctime()[:3] for day in days], days=[day.weekday() for day in days])
+            """)
+        names = "Mon Tue Wed Thu Fri Sat Sun".split()
+        self.assertEqual(facts["names"], [names[day] for day in facts["days"]])
+        self.assertEqual(set(facts["days"]), set(range(7)))
+
+    def test_trees_with_none_in_their_lists(self):
+        facts = self.check(r"""
+            |import ast
+            |LISTS = {"try: a\nexcept b: c": "handlers", "try: a\nexcept* b: c": "handlers",
+            |         "global a": "names", "def f():\n nonlocal a": "names",
+            |         "def f[T](): a": "type_params", "class C[T]: a": "type_params",
+            |         "type A[T] = a": "type_params", "match a:\n case b | c: d": "patterns",
+            |         "match a:\n case [b, c]: d": "patterns",
+            |         "match a:\n case C(b): d": "patterns",
+            |         "match a:\n case C(b=c): d": "kwd_attrs",
+            |         "match a:\n case C(x=c): d": "kwd_patterns",
+            |         "match a:\n case {1: b}: d": "keys",
+            |         "match a:\n case {2: b}: d": "patterns"}
+            |found = []
+            |for source, name in LISTS.items():
+            |    tree = ast.parse(source)
+            |    node = next(node for node in ast.walk(tree) if getattr(node, name, None))
+            |    getattr(node, name)[-1] = None
+            |    found.append(attempt(compile, tree, "name", "exec")[:2])
+            |report(found=found)
+            """)
+        self.assertEqual(facts["found"], [["raised", "ValueError"]] * 14)
+
+    def test_tables_of_another_charset(self):
+        facts = self.check("""
+            |import _codecs_cn, _codecs_jp, codecs
+            |setattr(_codecs_jp, "__map_jisx0208", getattr(_codecs_cn, "__map_gbcommon"))
+            |report(found=attempt(codecs.lookup, "iso2022_jp")[:2])
+            """)
+        self.assertEqual(facts["found"], ["raised", "ValueError"])
+
 
 class FilledTest(fresh.LivingTest):
 
@@ -353,6 +396,58 @@ class FilledTest(fresh.LivingTest):
             """)
         self.assertEqual(facts["found"], [[3, False]] * 6)
         self.assertEqual((facts["inner"], facts["items"]), (False, True))
+
+    def test_an_array_that_is_cut_while_it_is_written(self):
+        facts = self.check(self.FILLED + """
+            |import array
+            |class File:
+            |    def __init__(self, left): self.left, self.written = left, []
+            |    def write(self, data):
+            |        self.written.append(data)
+            |        del values[self.left:]
+            |found = []
+            |for left in 200_000, 20_000, 1000, 0:
+            |    values, file = array.array("i", [7]) * 200_000, File(left)
+            |    values.tofile(file)
+            |    written = b"".join(file.written)
+            |    whole = written == array.array("i", [7] * (len(written) // 4)).tobytes()
+            |    found.append([len(written), told(written), whole])
+            |report(found=found)
+            """)
+        self.assertEqual(facts["found"], [[800_000, False, True], [80_000, False, True],
+                                          [65_536, False, True], [65_536, False, True]])
+
+    def test_codecs_whose_module_is_gone(self):
+        # What they call lay in the memory of the module.
+        facts = self.check(r"""
+            |import _codecs_jp, _multibytecodec, codecs, gc, io, types
+            |class Encoder(_multibytecodec.MultibyteIncrementalEncoder): pass
+            |class Decoder(_multibytecodec.MultibyteIncrementalDecoder): pass
+            |class Reader(_multibytecodec.MultibyteStreamReader): pass
+            |class Writer(_multibytecodec.MultibyteStreamWriter): pass
+            |for cls in Encoder, Decoder, Reader, Writer:
+            |    cls.codec = _codecs_jp.getcodec("shift_jis")
+            |stream = io.BytesIO()
+            |encoder, decoder = Encoder(), Decoder()
+            |reader, writer = Reader(io.BytesIO(b"\x82\xa0")), Writer(stream)
+            |for cls in Encoder, Decoder, Reader, Writer:
+            |    del cls.codec
+            |maps = {name: value for name, value in vars(_codecs_jp).items() if name.startswith("__map")}
+            |del sys.modules["_codecs_jp"], _codecs_jp
+            |gc.collect()
+            |others = [bytes(size) for size in range(8, 2000, 8) for _ in range(9)]
+            |writer.write("\u3042")
+            |report(found=[encoder.encode("\u3042").hex(), ascii(decoder.decode(b"\x82\xa0")),
+            |              ascii(reader.read()), stream.getvalue().hex()])
+            |del encoder, decoder, reader, writer
+            |sys.modules["_codecs_jp"] = module = types.ModuleType("_codecs_jp")
+            |vars(module).update(maps)
+            |gc.collect()
+            |others = [bytes(size) for size in range(8, 2000, 8) for _ in range(9)]
+            |report(maps=ascii(codecs.decode(b"\x1b$B0!", "iso2022_jp")))
+            """)
+        self.assertEqual(facts["found"], ["82a0", r"'\u3042'", r"'\u3042'", "82a0"])
+        self.assertEqual(facts["maps"], r"'\u4e9c'")
 
     def test_what_is_marshalled_changes(self):
         facts = self.check(self.FILLED + """

@@ -301,6 +301,33 @@ class FamilyTest(unittest.TestCase):
         self.assertEqual(facts["own"], ["done", "None"])
         self.assertEqual(facts["grandchild"], ["done", "None"])
 
+    # Built-in types are the same in all interpreters, and so are their flags.
+    ABSTRACT = RUN + """
+        |{lock}
+        |other = _interpreters.create("isolated")
+        |run(other, CHILD + '''if True:
+        |    setter = vars(type)["__abstractmethods__"].__set__
+        |    class Own: pass
+        |    setter(Own, ["gone"])
+        |    report(own=Own.__flags__ >> 20 & 1,
+        |           set=[attempt(setter, cls, ["gone"])[0] for cls in (dict, object)])
+        |    ''')
+        |flags = object.__flags__ >> 20 & 1
+        |try: object()
+        |except Exception as error: report(flags=flags, here=type(error).__name__)
+        |else: report(flags=flags, here="made")
+        """
+
+    def test_built_in_types_stay_as_they_are(self):
+        facts = fresh.scenario(self.ABSTRACT.format(lock="lockdownlib.lockdown(keep=())")).facts
+        self.assertEqual(facts, {"own": 1, "set": ["refused", "refused"], "flags": 0,
+                                 "here": "made"})
+
+    def test_control_built_in_types_unlocked(self):
+        facts = fresh.scenario(self.ABSTRACT.format(lock="")).facts
+        self.assertEqual(facts, {"own": 1, "set": ["done", "done"], "flags": 1,
+                                 "here": "AttributeError"})
+
     def test_one_that_took_more_from_itself(self):
         # What it made before has more than it, so it may not go on through that.
         facts = fresh.scenario(RUN + """

@@ -7,6 +7,7 @@ is that the process is gone.
 import array
 import asyncio
 import decimal
+import inspect
 import io
 import pickle
 import struct
@@ -179,6 +180,10 @@ def emptied(s):
 P("pickle.Unpickler.load emptied", "code", lambda s: s.several.load(),
   lambda s, seen: seen.value is not None, emptied)
 P("super.__get__", "code", lambda s: super.__new__(super).__get__(1), ended)
+# The flag is that of the type in all interpreters.
+P("type.__abstractmethods__", "code",
+  lambda s: vars(type)["__abstractmethods__"].__set__(bytearray, {"gone"}),
+  lambda s, seen: inspect.isabstract(bytearray))
 
 
 def unmade_connection(name):
