@@ -56,9 +56,9 @@ class SpecialTest(fresh.FolderTest):
         return fresh.scenario(fresh.text(GUEST) + fresh.text(source), json.dumps(keep), folder,
                               *args, start_new_session=True, **kwargs)
 
-    def both(self, source, *args, **kwargs):
+    def both(self, source, *args, also=(), **kwargs):
         """The facts of a guest that keeps fs.special, and of one that does not."""
-        return [self.guest(source, keep, *args, **kwargs).facts for keep in (EVERY, FILES)]
+        return [self.guest(source, keep + also, *args, **kwargs).facts for keep in (EVERY, FILES)]
 
     # Another thread swaps a link between a file and what is none, while it is looked at.
     RACE = """
@@ -90,11 +90,11 @@ class SpecialTest(fresh.FolderTest):
         |report(seen=seen, refused=refused, done=done)
         """
 
-    def race(self, setup, call, *args):
+    def race(self, setup, call, *args, also=()):
         race = fresh.text(self.RACE)
         for keep in EVERY, FILES:
             facts = self.guest(race.replace("{setup}\n", fresh.text(setup)).replace("{call}", call),
-                               keep, *args).facts
+                               keep + also, *args).facts
             self.assertGreater(facts["done"], 0)
             if keep is EVERY:
                 self.assertGreater(facts["seen"], 0)

@@ -23,7 +23,7 @@ class LibraryTest(SpecialTest):
             |    readline.clear_history()
             |    readline.read_history_file("name")
             |    return readline.get_current_history_length()
-            """, "lines() == 2")
+            """, "lines() == 2", also=("code",))
 
     def test_history_that_is_written(self):
         if not hasattr(import_helper.import_module("readline"), "append_history_file"):
@@ -73,7 +73,7 @@ class LibraryTest(SpecialTest):
             |import readline
             |lock()
             |report(found=attempt(readline.read_history_file, "/dev/ptmx"))
-            """)
+            """, also=("code",))
         self.assertEqual(control["found"][0], "raised")
         self.assertEqual(facts["found"][:3], REFUSED)
 

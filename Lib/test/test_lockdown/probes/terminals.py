@@ -125,7 +125,7 @@ P("readline.parse_and_bind", "fs.read&fs.special",
   exists=has_readline)
 P("readline.read_init_file", "fs.read&fs.special", opened(lambda s: readline.read_init_file(s("init"))),
   made("made"), init_file, exists=has_readline)
-P("readline.read_history_file", "fs.read",
+P("readline.read_history_file", "fs.read&code",
   lambda s: readline.read_history_file(s("file")) or readline.get_current_history_length(),
   returned(lambda s, seen: TEXT.count(b"\n")), lambda s: readline.clear_history(),
   exists=has_readline)
@@ -145,7 +145,7 @@ def at_home(s):
     history(s)
 
 
-P("readline.read_history_file by default", "fs.read&fs.special",
+P("readline.read_history_file by default", "fs.read&fs.special&code",
   lambda s: readline.read_history_file() or readline.get_current_history_length(),
   returned(lambda s, seen: 2), at_home,
   exists=has_readline)
@@ -158,6 +158,19 @@ P("readline.append_history_file by default", "fs.write&fs.special",
 P("readline.append_history_file that cuts", "fs.write&fs.special",
   lambda s: readline.append_history_file(1, s(".history")), holds(".history", b"canary"),
   lambda s: (at_home(s), readline.set_history_length(1)), exists=has_append)
+def H(name, call, lines):
+    """A probe of what changes the history of two lines: which are there after it."""
+    P(f"readline.{name}", "code", lambda s: (call(), [
+        readline.get_history_item(number + 1)
+        for number in range(readline.get_current_history_length())])[1],
+      returned(lambda s, seen: lines), lambda s: (readline.clear_history(), history(s), history(s)),
+      also=("env",), exists=has_readline)
+
+
+H("add_history", lambda: readline.add_history("more"), ["a canary", "a canary", "more"])
+H("clear_history", lambda: readline.clear_history(), [])
+H("remove_history_item", lambda: readline.remove_history_item(0), ["a canary"])
+H("replace_history_item", lambda: readline.replace_history_item(1, "more"), ["a canary", "more"])
 P("readline.get_history_item", "env", lambda s: readline.get_history_item(1),
   returned(lambda s, seen: "a canary"), lambda s: (readline.clear_history(), history(s)),
   exists=has_readline)
