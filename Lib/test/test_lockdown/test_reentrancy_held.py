@@ -307,22 +307,27 @@ class HeldTest(fresh.LivingTest):
     def test_an_action_changed_by_a_register(self):
         facts = self.check("""
             |import _warnings, warnings
+            |class Pattern:
+            |    def match(self, text):
+            |        turns.append(True)
+            |        return False
             |class Text(str):
             |    __hash__ = str.__hash__
             |    def __eq__(self, other):
-            |        turns.append(True)
-            |        if len(turns) == 2:
-            |            warnings.defaultaction = "ignore"
+            |        if turns:
+            |            warnings.filters, warnings.defaultaction = [], "ignore"
             |            _warnings.warn("other")
+            |            turns.clear()
             |        return False
             |warnings._showwarnmsg = lambda message: shown.append(str(message.message))
             |warnings.filters, warnings.defaultaction = [], "".join(["mod", "ule"])
             |shown, register, turns = [], {}, []
             |_warnings.warn_explicit("text", UserWarning, "file", 1, "module", register)
+            |warnings.filters = [("error", Pattern(), Warning, None, 0)]
             |_warnings.warn_explicit(Text("text"), UserWarning, "file", 1, "module", register)
-            |report(shown=shown, asked=len(turns) > 1)
+            |report(shown=shown, filters=warnings.filters)
             """)
-        self.assertEqual((facts["shown"], facts["asked"]), (["text", "text"], True))
+        self.assertEqual((facts["shown"], facts["filters"]), (["text", "text"], []))
 
     def test_the_name_of_a_handler_of_errors(self):
         facts = self.check("""
@@ -339,6 +344,154 @@ class HeldTest(fresh.LivingTest):
             """)
         self.assertEqual(facts["found"], ["a?b?c?d"] * 5)
         self.assertEqual(facts["errors"], "strict")
+
+    def test_a_function_taken_from_who_calls_it(self):
+        facts = self.check("""
+            |import collections
+            |class Item:
+            |    def __eq__(self, other):
+            |        act()
+            |        return False
+            |    __lt__ = __eq__
+            |def items():
+            |    return [Item() for _ in range(4)]
+            |found = []
+            |static = staticmethod(items().index)
+            |def act(): static.__init__(print)
+            |found.append(attempt(static, 5)[:2])
+            |numbers = collections.defaultdict(items().sort)
+            |def act(): numbers.default_factory = None
+            |found.append(attempt(lambda: numbers[1])[:1])
+            |report(found=found)
+            """)
+        self.assertEqual(facts["found"], [["raised", "ValueError"], ["done"]])
+
+    def test_arguments_taken_from_who_passes_them(self):
+        facts = self.check("""
+            |import atexit
+            |class Meta(type):
+            |    def __instancecheck__(cls, value):
+            |        seen.append(type(value).__name__)
+            |        atexit._clear()
+            |        return False
+            |class Asked(metaclass=Meta): pass
+            |class Value: pass
+            |seen = []
+            |atexit.register(isinstance, Value(), (Asked, Asked, int))
+            |atexit._run_exitfuncs()
+            |report(seen=seen)
+            """)
+        self.assertEqual(facts["seen"], ["Value"] * 2)
+
+    def test_cells_emptied_by_what_is_in_them(self):
+        facts = self.check("""
+            |import types
+            |class Value:
+            |    def __eq__(self, other):
+            |        one.cell_contents = another.cell_contents = None
+            |        return NotImplemented
+            |class Other:
+            |    def __eq__(self, other): return "other"
+            |one, another = types.CellType(Value()), types.CellType(Other())
+            |report(same=one == another, left=[one.cell_contents, another.cell_contents])
+            """)
+        self.assertEqual((facts["same"], facts["left"]), ("other", [None, None]))
+
+    def test_what_is_shown_changes_whose_it_is(self):
+        facts = self.check("""
+            |class Item:
+            |    def __repr__(self):
+            |        error.args = ()
+            |        return "item"
+            |class Other:
+            |    def __repr__(self): return "other"
+            |texts = []
+            |for cls in ValueError, KeyError:
+            |    error = cls(slice(Item(), Other(), Other()))
+            |    texts.append(str(error))
+            |class Item:
+            |    def __repr__(self):
+            |        error.msg = None
+            |        return "item"
+            |error = SyntaxError()
+            |error.filename, error.lineno = "name", 1
+            |error.msg = slice(Item(), Other(), Other())
+            |report(texts=texts + [str(error)])
+            """)
+        text = "slice(item, other, other)"
+        self.assertEqual(facts["texts"], [text, text, text + " (name, line 1)"])
+
+    def test_attributes_taken_from_an_element(self):
+        facts = self.check("""
+            |import xml.etree.ElementTree
+            |class Name(str):
+            |    __hash__ = str.__hash__
+            |    def __eq__(self, other):
+            |        element.attrib = {}
+            |        junk.extend({} for _ in range(100))
+            |        return False
+            |junk = []
+            |element = xml.etree.ElementTree.Element("tag")
+            |element.attrib = {Name("name"): 1, "other": 2}
+            |element.set("name", "value")
+            |report(left=len(element.attrib), taken=any(junk))
+            """, before="import xml.etree.ElementTree")
+        self.assertEqual((facts["left"], facts["taken"]), (0, False))
+
+    def test_an_item_that_is_no_buffer(self):
+        facts = self.check("""
+            |def make():
+            |    class Item:
+            |        def __buffer__(self, flags):
+            |            items.clear()
+            |            return None
+            |    return Item()
+            |found = []
+            |for joint in b"-", bytearray(b"-"):
+            |    items = [make(), make()]
+            |    found.append(attempt(joint.join, items))
+            |report(found=[text for *_, text in found])
+            """)
+        for text in facts["found"]:
+            self.assertIn("Item found", text)
+
+    def test_a_cache_asked_by_its_keys(self):
+        facts = self.check("""
+            |import functools, random
+            |choose = random.Random(5)
+            |class Key:
+            |    def __init__(self, number):
+            |        self.number = number
+            |    def __hash__(self):
+            |        return self.number
+            |    def __eq__(self, other):
+            |        if turns:
+            |            turns.pop()
+            |            ask()
+            |        return choose.random() < 0.3
+            |    def __del__(self):
+            |        ask()
+            |def ask():
+            |    global depth
+            |    if depth < 3:
+            |        depth += 1
+            |        attempt(act)
+            |        depth -= 1
+            |depth, turns = 0, []
+            |for trial in range(40):
+            |    @functools.lru_cache(maxsize=choose.choice([1, 2, 5]))
+            |    def function(key):
+            |        ask()
+            |        return Key(1)
+            |    act = choose.choice([
+            |        function.cache_clear, lambda: function(Key(1)),
+            |        lambda: [function(Key(number % 3)) for number in range(5)]])
+            |    for call in range(8):
+            |        turns = [True] * choose.randrange(4)
+            |        attempt(function, Key(choose.randrange(1, 3)))
+            |report(size=function.cache_info().currsize)
+            """, before="import random")
+        self.assertIn("size", facts)
 
 
 if __name__ == "__main__":
