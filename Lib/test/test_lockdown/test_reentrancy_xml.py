@@ -219,6 +219,34 @@ class ReentrancyTest(fresh.LivingTest):
         self.assertEqual(facts["ends"][0], "done")
         self.assertIn("raised", facts["ends"])
 
+    def test_a_slice_of_elements_that_ends_before_it_begins(self):
+        facts = self.check("""
+            |import xml.etree.ElementTree as etree
+            |element = etree.Element("tag")
+            |for name in "abcd":
+            |    etree.SubElement(element, name)
+            |element[3:1] = [etree.Element("new")]
+            |report(tags=[child.tag for child in element])
+            |del element
+            """, before="import xml.etree.ElementTree")
+        self.assertEqual(facts["tags"], ["a", "b", "c", "new", "d"])
+
+    def test_a_state_that_is_cleared_while_it_is_taken_over(self):
+        facts = self.check("""
+            |import xml.etree.ElementTree as etree
+            |class Tag:
+            |    def __del__(self):
+            |        state.clear()
+            |class Value: pass
+            |element = etree.Element(Tag())
+            |state = {"tag": "tag", "text": Value(), "tail": Value(), "attrib": {Value(): 1},
+            |         "_children": [etree.Element("child")]}
+            |element.__setstate__(state)
+            |report(kinds=[type(element.text).__name__, type(element.tail).__name__],
+            |       sizes=[len(element), len(element.attrib), len(state)])
+            """, before="import xml.etree.ElementTree")
+        self.assertEqual((facts["kinds"], facts["sizes"]), (["Value"] * 2, [1, 1, 0]))
+
 
 if __name__ == "__main__":
     unittest.main()
