@@ -1,4 +1,5 @@
-/* Lockdown: views of memory that nobody owns, and a right that is about one.
+/* Lockdown: views of memory that nobody owns, a right that is about one, and
+   buffers of garbage.
 
    C code lets Python code read or fill a piece of its own memory by way of a
    memoryview that keeps nothing alive.  Python code that stores the view away
@@ -7,7 +8,11 @@
    does. */
 
 #include "Python.h"
+#include "pycore_gc.h"            // _PyGC_FINALIZED()
+#include "pycore_interp.h"        // PyInterpreterState.lockdown
 #include "pycore_lockdown.h"
+#include "pycore_object.h"        // _PyObject_IS_GC()
+#include "pycore_pystate.h"       // _PyInterpreterState_GET()
 
 /* A view of a copy, where PyMemoryView_FromBuffer() would make one of memory
    without an owner that is only to be read. */
@@ -79,4 +84,28 @@ _PyLockdown_right_unpacker(PyObject *unpack)
         }
     }
     return Py_LOCKDOWN_CODE;
+}
+
+/* Whether something is called when a buffer of this object is released. */
+static int
+releases(PyObject *op)
+{
+    PyBufferProcs *procs = Py_TYPE(op)->tp_as_buffer;
+    return procs != NULL && procs->bf_releasebuffer != NULL;
+}
+
+/* What has a finalizer bears the mark by now, or will when that has run. */
+void
+_PyLockdown_NoteReleaser(PyObject *garbage)
+{
+    if (releases(garbage) && Py_TYPE(garbage)->tp_finalize == NULL) {
+        _PyGC_SET_FINALIZED(garbage);
+    }
+}
+
+int
+_PyLockdown_IsNotedGarbage(PyObject *op)
+{
+    return _PyInterpreterState_GET()->lockdown.clears_garbage
+           && _PyObject_IS_GC(op) && _PyGC_FINALIZED(op);
 }

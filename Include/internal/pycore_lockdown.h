@@ -369,6 +369,24 @@ PyAPI_FUNC(uint32_t) _PyLockdown_RightOfFile(const char *function,
                                              const char *path, const char *suffix);
 
 /* lockdown_memory.c */
+extern void _PyLockdown_NoteReleaser(PyObject *garbage);
+extern int _PyLockdown_IsNotedGarbage(PyObject *op);
+
+/* Locked, garbage that would be called when its buffer is released is noted before any garbage is
+   cleared, and is not called while it is. */
+static inline void
+_PyLockdown_NoteGarbage(PyObject *op)
+{
+    if (_PyLockdown_RefusedAnywhere()) {
+        _PyLockdown_NoteReleaser(op);
+    }
+}
+
+static inline int
+_PyLockdown_IsClearedGarbage(PyObject *op)
+{
+    return _PyLockdown_RefusedAnywhere() && _PyLockdown_IsNotedGarbage(op);
+}
 PyAPI_FUNC(uint32_t) _PyLockdown_right_unpacker(PyObject *unpack);
 
 #ifdef __cplusplus

@@ -118,6 +118,8 @@ struct _lockdown_interp_state {
     /* The first of those who made one another while locked; an id and 1. */
     int64_t family;
     struct _lockdown_numbers numbers;
+    /* The collector is at it: what it has found may be cleared by now. */
+    int clears_garbage;
     /* The text of the program that is being read, for tracebacks; or NULL. */
     PyObject *program_text;
 };

@@ -504,6 +504,8 @@ BUGS = [
         'patch', 'test_reentrancy', None),
     Bug('154189', 'functools.partial: what it calls sets its state',
         'patch', 'test_reentrancy', None),
+    Bug('', 'garbage, seen by __release_buffer__() while the collector clears it',
+        'patch', 'test_reentrancy', None),
     Bug('', 'itertools.count: an addition that asks for the next number',
         'patch', 'test_reentrancy', None),
     Bug('148382', 'decimal: a Rational or a warning that sets another context',

@@ -381,6 +381,46 @@ class ReentrancyTest(fresh.LivingTest):
             """)
         self.assertEqual((facts["setup"], facts["dumped"]), ("raised", "raised"))
 
+    def test_garbage_seen_while_it_is_cleared(self):
+        # Nobody else is called while the collector clears what it has found.
+        facts = self.check("""
+            |import functools, gc, io, types
+            |class Releaser(tuple):
+            |    def __buffer__(self, flags):
+            |        return memoryview(b"abc")
+            |    def __release_buffer__(self, view):
+            |        told.append(self[0])
+            |        attempt(repr, self[0])
+            |        attempt(self[0])
+            |class Both(Releaser):
+            |    def __del__(self):
+            |        deleted.append(attempt(repr, self[0])[0])
+            |def make(seen, cls):
+            |    cycle = [seen]
+            |    cycle += cycle, memoryview(cls((seen,)))
+            |gc.disable()
+            |told, deleted = [], []
+            |for way in (lambda: ValueError(1), lambda: staticmethod(len), lambda: list[int],
+            |            lambda: types.SimpleNamespace(a=1), lambda: functools.partial(len, "a"),
+            |            lambda: io.StringIO("a"), lambda: types.ModuleType("name")):
+            |    make(way(), Releaser)
+            |    make(way(), Both)
+            |    gc.collect()
+            |report(told=len(told), deleted=deleted)
+            |# Who is no garbage is called, and who goes without the collector.
+            |alive = Releaser(["alive"])
+            |cycle = [memoryview(alive)]
+            |cycle.append(cycle)
+            |del cycle
+            |gc.collect()
+            |view = memoryview(Releaser(["counted"]))
+            |del view
+            |report(others=told)
+            """)
+        self.assertEqual(facts["told"], 0)
+        self.assertEqual(facts["deleted"], ["done"] * 7)
+        self.assertEqual(facts["others"], ["alive", "counted"])
+
 
 if __name__ == "__main__":
     unittest.main()
