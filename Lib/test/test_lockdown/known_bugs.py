@@ -558,6 +558,8 @@ BUGS = [
         'patch', 'test_reentrancy_held', None),
     Bug('', 'Element: slices that end before they begin, and a state that changes while it is taken over',
         'patch', 'test_reentrancy_xml', None),
+    Bug('', 'itertools.tee: states beyond what was read, and of what is no iterator',
+        'patch', 'test_corruption', None),
     Bug('', 'crashers/bogus_code_obj.py: code made by hand',
         'refused', '', r'''
 |import types

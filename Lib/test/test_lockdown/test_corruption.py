@@ -526,6 +526,18 @@ class FilledTest(fresh.LivingTest):
             """)
         self.assertEqual((facts["seen"], facts["same"]), (True, True))
 
+    def test_tee_set_beyond_what_was_read(self):
+        facts = self.check("""
+            |import itertools, warnings
+            |warnings.simplefilter("ignore")
+            |one, another = itertools.tee(iter(range(100)))
+            |one.__setstate__((one.__reduce__()[2][0], 10))
+            |found = [attempt(next, one)[:2], attempt(next, another)[:2], attempt(next, another)[:2]]
+            |report(found=found, made=attempt(itertools._tee_dataobject, 5, [], None)[:2])
+            """)
+        self.assertEqual(facts["found"], [["raised", "ValueError"], ["done", "0"], ["done", "1"]])
+        self.assertEqual(facts["made"], ["raised", "TypeError"])
+
 
 if __name__ == "__main__":
     unittest.main()
