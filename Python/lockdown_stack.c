@@ -3,6 +3,7 @@
 #include "Python.h"
 #include "pycore_gc.h"                // _PyObject_GC_TRACK()
 #include "pycore_interp.h"            // PyInterpreterState.threads
+#include "pycore_lockdown.h"          // _PyLockdown_HIDES()
 #include "pycore_lockdown_stack.h"    // _PyLockdown_stack
 #include "pycore_object.h"            // _PyObject_IS_GC()
 #include "pycore_pystate.h"           // _PyThreadState_GET()
@@ -146,6 +147,16 @@ _PyLockdown_ReleaseDeep(PyObject *op, destructor dealloc)
 }
 
 #endif
+
+/* What a thread that is to have a stack of this size gets, where 0 is the default of
+   the system.  With half of it upstream's counts end before the stack does. */
+#define LEAST_STACK (4 * 1024 * 1024)
+
+size_t
+_PyLockdown_ThreadStackSize(size_t size)
+{
+    return 0 < size && size < LEAST_STACK && _PyLockdown_HIDES(CODE) ? LEAST_STACK : size;
+}
 
 /* True with a RecursionError set, unless this is part of making one. */
 int

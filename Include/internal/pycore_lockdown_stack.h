@@ -32,6 +32,7 @@ PyAPI_FUNC(int) _PyLockdown_RefuseDeep(const char *function);
 extern int _PyLockdown_IsSwitchedOff(const char *function);     // lockdown.c
 #endif
 extern void _PyLockdown_MeasureStack(PyThreadState *tstate);
+extern size_t _PyLockdown_ThreadStackSize(size_t size);
 extern void _PyLockdown_ReleaseDeep(PyObject *op, destructor dealloc);
 
 #ifdef _PyLockdown_OWN_STACK

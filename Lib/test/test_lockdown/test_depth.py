@@ -304,6 +304,20 @@ class DepthTest(fresh.LivingTest):
         self.assertEqual(facts["assert 400000"][0], "raised")
         self.assertEqual(facts["repeat 400000"][0], "raised")
 
+    def test_compiling_in_a_thread_of_little_stack(self):
+        # The host's choice of a size was for its own code.
+        facts = self.check("""
+            |def work():
+            |    for source in "(" * 199 + ")" * 199, "-" * 50_000 + "1", "await " * 50_000 + "x":
+            |        report(**{source[0]: attempt(compile, source, "name", "exec")[0]})
+            |thread = threading.Thread(target=work)
+            |thread.start()
+            |thread.join()
+            |report(size=threading.stack_size())
+            """, before="import threading; threading.stack_size(1 << 18)", keep=("runtime",))
+        self.assertEqual(facts["size"], 1 << 18)
+        self.assertEqual((facts["("], facts["-"]), ("done", "raised"))
+
     def test_errors_that_cannot_be_told(self):
         """To another interpreter: their texts are no UTF-8, their names no text."""
         facts = self.check(r"""
