@@ -129,8 +129,10 @@ def apply_rows(rows, name, texts, release, problems):
                 if problem:
                     problems.append(f"{where}: {problem}")
                 else:
-                    places[file].append((definition.brace + 1,
-                                         f"\n    if ({row.check}) return {value};"))
+                    begin = definition.brace + 1
+                    # What stands beside the brace goes to a line of its own.
+                    rest = "" if re.match(r"\s*\n", texts[file][begin:begin + 99]) else "\n   "
+                    places[file].append((begin, f"\n    if ({row.check}) return {value};{rest}"))
         if not count:
             problems.append(f"{where}: no such function in {' or '.join(texts)}: correct the"
                             f" name, or bound the row with since= or until=")

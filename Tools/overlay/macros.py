@@ -1,6 +1,7 @@
 """Functions that a macro makes, written out, so that a guard has a body to stand in."""
 
 import re
+import textwrap
 
 import cscan
 
@@ -36,7 +37,7 @@ def _expand(parameters, body, arguments):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' if sign else value
 
     lines = (line.rstrip() for line in _WORD.sub(put, body).split("\\\n"))
-    return _PASTE.sub("", "\n".join(lines).strip("\n"))
+    return textwrap.dedent(_PASTE.sub("", "\n".join(lines).strip("\n")))
 
 
 def write_out(text, function):

@@ -31,15 +31,15 @@ Plain(third)
 class WriteOutTest(unittest.TestCase):
     def test_pasted_and_quoted(self):
         text = macros.write_out(SOURCE, "Thing_first")
-        self.assertIn("\n    static PyObject *Thing_first (Thing *self, PyObject *args)\n"
-                      '    { return check(first(self->it), "first"); }\n#ifdef HAVE_SECOND\n', text)
+        self.assertIn("\nstatic PyObject *Thing_first (Thing *self, PyObject *args)\n"
+                      '{ return check(first(self->it), "first"); }\n#ifdef HAVE_SECOND\n', text)
         self.assertIn("\nPlain(third)\n", text)
 
     def test_several_parameters(self):
         text = macros.write_out(SOURCE, "Thing_second")
-        self.assertIn('    Thing_second(Thing *self, PyObject *args)\n    {\n        long arg;', text)
+        self.assertIn('\nThing_second(Thing *self, PyObject *args)\n{\n    long arg;', text)
         self.assertIn('if (!parse(args, "l;a, \\"number)", "X", &arg)) return NULL;\n', text)
-        self.assertIn("        return second(self->it, arg); }\n#endif\n", text)
+        self.assertIn("    return second(self->it, arg); }\n#endif\n", text)
 
     def test_nothing_makes_it(self):
         self.assertEqual(macros.write_out(SOURCE, "Thing_fourth"), SOURCE)
@@ -54,10 +54,18 @@ class GuardTest(unittest.TestCase):
         made = guards.apply_rows(rows, "Modules/a.c", texts, "3.13.15", problems)
         self.assertEqual(problems, [])
         self.assertEqual(made["Thing_second"][0], "a.b")
-        self.assertIn("PyObject *args)\n    {\n    if (_PyLockdown_REFUSED(CODE)) return NULL;\n",
+        self.assertIn("PyObject *args)\n{\n    if (_PyLockdown_REFUSED(CODE)) return NULL;\n",
                       texts["Modules/a.c"])
         self.assertEqual(texts["Modules/a.c"].count("REFUSED"), 1)
         self.assertIn("\nPlain(first)\n", texts["Modules/a.c"])
+
+    def test_a_body_on_one_line(self):
+        problems, texts = [], {"Modules/a.c": SOURCE}
+        rows = guards.parse_table(item("Modules/a.c.guards", "code Thing_third - name=a.b why\n"),
+                                  problems)
+        guards.apply_rows(rows, "Modules/a.c", texts, "3.13.15", problems)
+        self.assertIn("{\n    if (_PyLockdown_REFUSED(CODE)) return NULL;\n    return check(",
+                      texts["Modules/a.c"])
 
 
 if __name__ == "__main__":
