@@ -265,21 +265,27 @@ class DepthTest(fresh.LivingTest):
 
     def test_tuples_shared(self):
         """Received where there is far less of stack than where they were sent."""
+        # One that is started when locked would have as much as it takes.
         facts = self.check("""
-            |def receive():
-            |    found.append(attempt(_interpqueues.get, queue)[:1])
-            |shared, found = (), []
+            |shared = ()
             |for _ in range(8000):
             |    shared = (shared,)
-            |queue = _interpqueues.create(0, 0, 1)
+            |queue.append(_interpqueues.create(0, 0, 1))
             |for _ in range(3):
-            |    _interpqueues.put(queue, shared, 0, 1)
-            |    thread = threading.Thread(target=receive)
-            |    thread.start(); thread.join()
+            |    _interpqueues.put(queue[0], shared, 0, 1)
+            |sent.set()
+            |thread.join()
             |report(found=found)
             """, before="""
             |import _interpqueues, threading
+            |queue, found, sent = [], [], threading.Event()
+            |def receive():
+            |    sent.wait()
+            |    for _ in range(3):
+            |        found.append(attempt(_interpqueues.get, queue[0])[:1])
             |threading.stack_size(256 * 1024)
+            |thread = threading.Thread(target=receive, daemon=True)
+            |thread.start()
             """)
         self.assertEqual(facts["found"], [["raised"]] * 3)
 
