@@ -182,8 +182,11 @@ P("pickle.Unpickler.load emptied", "code", lambda s: s.several.load(),
 P("super.__get__", "code", lambda s: super.__new__(super).__get__(1), ended)
 # The flag is that of the type in all interpreters.
 P("type.__abstractmethods__", "code",
-  lambda s: vars(type)["__abstractmethods__"].__set__(bytearray, {"gone"}),
-  lambda s, seen: inspect.isabstract(bytearray))
+  lambda s: vars(type)["__abstractmethods__"].__set__(bytearray, {"gone"}) or
+  inspect.isabstract(bytearray),
+  returned(lambda s, seen: True),
+  # Its name finds what type itself has, which is nothing.
+  exists=lambda: True)
 
 
 def unmade_connection(name):
