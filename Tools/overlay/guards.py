@@ -106,15 +106,16 @@ def apply_rows(rows, name, texts, release, problems):
     """Put the checks of ROWS into TEXTS (file name -> text) in place.
 
     NAME is the file that the table belongs to; TEXTS holds it and, if there is one, its clinic
-    header.  What a macro makes in the file is written out, to be guarded.  Returns {C function: (operation, row)} for the rows that serve RELEASE; there is no
-    operation where nothing is refused.
+    header.  What a macro makes in the file is written out, to be guarded.  Returns
+    {C function: (operation, row)} for the rows that serve RELEASE; there is no operation where
+    nothing is refused.
     """
     known = clinic.operations(texts[name])
     found = _found(texts)
-    for row in rows:
-        if row.serves(release) and not any(row.function in names for names in found.values()):
-            texts[name] = macros.write_out(texts[name], row.function)
-    found = _found(texts)
+    absent = {row.function for row in rows if row.serves(release)}.difference(*found.values())
+    if absent:
+        texts[name] = macros.write_out(texts[name], absent)
+        found = _found(texts)
     places = {file: [] for file in texts}
     operations = {}
     for row in rows:

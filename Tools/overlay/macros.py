@@ -11,9 +11,11 @@ _PASTE = re.compile(r"\s*##\s*")
 _WORD = re.compile(r'"(?:\\.|[^"\\\n])*"|((?<!#)#(?!#)[ \t]*)?\b([A-Za-z_]\w*)')
 
 
-def _arguments(text, start):
-    """The arguments in TEXT from START, behind the parenthesis; and the offset behind the last."""
-    code = cscan.mask_text(text)
+def _arguments(text, code, start):
+    """The arguments in TEXT from START, behind the parenthesis; and the offset behind the last.
+
+    CODE is the text without comments and literals.
+    """
     found, depth, begin = [], 0, start
     for offset in range(start, len(text)):
         if code[offset] in ",)" and depth == 0:
@@ -40,20 +42,21 @@ def _expand(parameters, body, arguments):
     return textwrap.dedent(_PASTE.sub("", "\n".join(lines).strip("\n")))
 
 
-def write_out(text, function):
-    """TEXT with the line at top level by which a macro makes FUNCTION replaced by what it makes.
-
-    The same text if there is no such line.
-    """
-    visible = cscan.mask_comments(text)
+def write_out(text, functions):
+    """TEXT with each line at top level by which a macro makes one of FUNCTIONS replaced by what it
+    makes."""
+    visible, code = cscan.mask_comments(text), cscan.mask_text(text)
+    places = []
     for define in _DEFINE.finditer(visible):
         name, body = define[1], define[3]
         parameters = [word.strip() for word in define[2].split(",")]
         for use in re.finditer(rf"^{name}\(", visible, re.MULTILINE):
-            arguments, end = _arguments(visible, use.end())
+            arguments, end = _arguments(visible, code, use.end())
             if len(arguments) != len(parameters):
                 continue
             made = _expand(parameters, body, arguments)
-            if any(found.name == function for found in cscan.definitions(made)):
-                return text[:use.start()] + made + text[end:]
+            if any(found.name in functions for found in cscan.definitions(made)):
+                places.append((use.start(), end, made))
+    for start, end, made in sorted(places, reverse=True):
+        text = text[:start] + made + text[end:]
     return text

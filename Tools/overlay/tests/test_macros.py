@@ -30,20 +30,20 @@ Plain(third)
 
 class WriteOutTest(unittest.TestCase):
     def test_pasted_and_quoted(self):
-        text = macros.write_out(SOURCE, "Thing_first")
+        text = macros.write_out(SOURCE, {"Thing_first"})
         self.assertIn("\nstatic PyObject *Thing_first (Thing *self, PyObject *args)\n"
                       '{ return check(first(self->it), "first"); }\n#ifdef HAVE_SECOND\n', text)
         self.assertIn("\nPlain(third)\n", text)
 
     def test_several_parameters(self):
-        text = macros.write_out(SOURCE, "Thing_second")
+        text = macros.write_out(SOURCE, {"Thing_second"})
         self.assertIn('\nThing_second(Thing *self, PyObject *args)\n{\n    long arg;', text)
         self.assertIn('if (!parse(args, "l;a, \\"number)", "X", &arg)) return NULL;\n', text)
         self.assertIn("    return second(self->it, arg); }\n#endif\n", text)
 
     def test_nothing_makes_it(self):
-        self.assertEqual(macros.write_out(SOURCE, "Thing_fourth"), SOURCE)
-        self.assertEqual(macros.write_out(SOURCE, "first"), SOURCE)
+        self.assertEqual(macros.write_out(SOURCE, {"Thing_fourth"}), SOURCE)
+        self.assertEqual(macros.write_out(SOURCE, {"first"}), SOURCE)
 
 
 class GuardTest(unittest.TestCase):
